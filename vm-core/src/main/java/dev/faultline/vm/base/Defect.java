@@ -1,0 +1,55 @@
+package dev.faultline.vm.base;
+
+import java.util.EnumSet;
+import java.util.Set;
+
+/**
+ * One named deviation from the correct kernel: a historical switch of vm-semantics 5.6 (later also a bug of the museum), selected when a
+ * kernel boots and consulted at the one place where the step, lock, check or order is dropped.
+ */
+public enum Defect {
+  /** Bypass tests one page too many; merely conservative (3.3). */
+  H_BYPASS_LE("H-BYPASS-LE"),
+  /** The forward end test of the pageout cluster is off by one page; harmless (3.5). */
+  H_CLUSTER_GT("H-CLUSTER-GT"),
+  /** vm_map_protect takes the write mask from the first entry of the range; harmless on i386 (3.4). */
+  H_PROTECT_MASK("H-PROTECT-MASK"),
+  /** A claimed page stays on its pageout queue (INV2, R6). */
+  H_NOUNQUEUE("H-NOUNQUEUE"),
+  /** A page stays busy across the wait for memory (:276-282, R6). */
+  H_CACHE_WAIT("H-CACHE-WAIT"),
+  /** The object's type is read twice, at :291 and at :312 (R11). */
+  H_TYPE2("H-TYPE2"),
+  /** A partially valid page may be lost; a wholly invalid one counts as found (R37). */
+  H_PARTIAL("H-PARTIAL"),
+  /** A copied-up page is not marked dirty at copy time (R21). */
+  H_COWCLEAN("H-COWCLEAN"),
+  /** The copy-on-write step removes wired mappings of a file page and leaves their units behind (R23). */
+  H_STEALWIRED("H-STEALWIRED"),
+  /** munmap refuses a range with holes (3.8). */
+  H_MUNMAP_HOLE("H-MUNMAP-HOLE"),
+  /** vfork copies the address space as fork does (3.8). */
+  H_VFORK_COPY("H-VFORK-COPY"),
+  /** A share map with one reference is write-protected through its own pmap, which it lacks (3.4). */
+  H_SHAREPROT("H-SHAREPROT"),
+  /** Bytes past the end of a file are written out and stay visible (3.6). */
+  H_EOFTAIL("H-EOFTAIL"),
+  /** A failed file write counts as done (3.6). */
+  H_VNPUT_OK("H-VNPUT-OK");
+
+  private final String label; // (C)
+
+  Defect(String label) {
+    this.label = label;
+  }
+
+  /** Returns the name used in the documents and on the command line. */
+  public String label() {
+    return label;
+  }
+
+  /** Returns what every mode boots with: the three harmless ones. */
+  public static Set<Defect> defaults() {
+    return EnumSet.of(H_BYPASS_LE, H_CLUSTER_GT, H_PROTECT_MASK);
+  }
+}

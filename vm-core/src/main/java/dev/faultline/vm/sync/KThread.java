@@ -1,0 +1,149 @@
+package dev.faultline.vm.sync;
+
+import dev.faultline.hw.strand.Strand;
+import dev.faultline.vm.base.Event;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the kernel knows of one of its threads (the curproc of 1995): a process's own thread, a daemon, an interrupt strand.
+ *
+ * <p>Found by {@link #current}. All fields belong to the thread itself unless they say otherwise.
+ */
+public class KThread {
+  private static final VarHandle EVENTS = MethodHandles.arrayElementVarHandle(long[].class);
+
+  private final SyncDomain domain; // (C)
+  private final Strand strand; // (C)
+  private final String name; // (C)
+  private final int id; // (C)
+  private final long[] events = new long[Event.count()]; // (T) written by the thread, read by anybody (opaque)
+
+  /** Whether this is the page daemon (the original's {@code curproc == pageproc}). */
+  private final boolean pageDaemon; // (C)
+
+  /** Set by whoever kills the process for want of memory; ends its waits for memory. Never cleared. */
+  private volatile boolean killed; // (A)
+
+  // The sleep: written under the channel's sleep queue lock.
+  volatile @Nullable Channel sleepingOn;
+  @Nullable KThread sleepNext;
+  boolean timedOut;
+  long sleepTurn; // number of this sleep
+  volatile @Nullable String sleepTag; // racy, for reports
+
+  // Witness: mutexes held, in order.
+  final KMutex[] held;
+  int heldCount;
+
+  /** Number of map locks held, all maps together; deferred work runs when it falls to 0 (R29). */
+  public int mapLocksHeld; // (T)
+
+  /** Work put off until no map lock is held: the map package's. */
+  public @Nullable Object deferred; // (T)
+
+  /** The fault handler's reusable state, so that a fault allocates nothing. */
+  public @Nullable Object faultState; // (T)
+
+  /** The pmap module's spare pv entries. */
+  public @Nullable Object pvCache; // (T)
+
+  /** Makes the calling strand a kernel thread. */
+  public KThread(SyncDomain domain, String name, boolean pageDaemon) {
+    this.domain = domain;
+    this.strand = Strand.current();
+    this.name = name;
+    this.pageDaemon = pageDaemon;
+    this.held = domain.witness() == null ? new KMutex[0] : Witness.newStack();
+    this.id = domain.register(this);
+    strand.context = this;
+  }
+
+  /** Returns the calling thread's structure. */
+  public static KThread current() {
+    KThread t = of(Strand.current());
+    if (t == null) {
+      throw new IllegalStateException("strand is no kernel thread: " + Strand.current());
+    }
+    return t;
+  }
+
+  static @Nullable KThread of(Strand s) {
+    return (KThread) s.context;
+  }
+
+  /** Ends the kernel thread's life; its counts go to the kernel's totals. */
+  public final void end() {
+    if (domain.witness() != null) {
+      domain.witness().nothingHeld(this);
+    }
+    domain.unregister(this);
+    strand.context = null;
+  }
+
+  /** Counts an event. */
+  public final void count(Event e) {
+    count(e, 1);
+  }
+
+  /** Counts an event {@code n} times. */
+  public final void count(Event e, long n) {
+    int i = e.ordinal();
+    EVENTS.setOpaque(events, i, events[i] + n);
+  }
+
+  final long eventCount(int i) {
+    return (long) EVENTS.getOpaque(events, i);
+  }
+
+  public final SyncDomain domain() {
+    return domain;
+  }
+
+  public final Strand strand() {
+    return strand;
+  }
+
+  public final String name() {
+    return name;
+  }
+
+  public final int id() {
+    return id;
+  }
+
+  public final boolean isPageDaemon() {
+    return pageDaemon;
+  }
+
+  public final boolean isKilled() {
+    return killed;
+  }
+
+  /** Marks the thread's process as killed; the caller then wakes the free channel. */
+  public final void kill() {
+    killed = true;
+  }
+
+  /** Returns what the thread sleeps on, or null; a racy snapshot for reports. */
+  public final @Nullable Channel sleepChannel() {
+    return sleepingOn;
+  }
+
+  /** Returns why the thread sleeps (the original's wmesg), or null; a racy snapshot for reports. */
+  public final @Nullable String sleepTag() {
+    return sleepTag;
+  }
+
+  /** Called on the thread right before it gives the processor away in a sleep, holding no mutex. */
+  protected void beforeSleep() {}
+
+  /** Called on the thread right after a sleep, holding no mutex. */
+  protected void afterSleep() {}
+
+  @Override
+  public String toString() {
+    return name + "(t" + id + ")";
+  }
+}

@@ -1,0 +1,244 @@
+package dev.faultline.vm.sync;
+
+import dev.faultline.vm.base.KernelPanic;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The sleepable read/write lock of a map, with upgrade, downgrade and recursion; writers are preferred.
+ *
+ * @see "vm-semantics 2.8; kern_lock.c"
+ */
+public final class MapLock implements Channel {
+  /*
+   * Implementation overview
+   *
+   * All fields are guarded by the interlock, a mutex that excludes in every mode (even NAIVE has map locks). Sleepers wait on this
+   * object and test again. A queued writer stops new readers, which is what makes nested reads deadlock-prone (R30); the recursive
+   * owner passes.
+   */
+  private final SyncDomain domain; // (C)
+  private final KMutex interlock; // LockRank.INTERLOCK
+  private final Object subject; // (C)
+  private final int number; // (C)
+  private int readCount; // guarded by interlock, as all below
+  private boolean wantWrite;
+  private boolean wantUpgrade;
+  private boolean waiting;
+  private @Nullable KThread writer; // who holds it for writing (or owns an upgrade), for assertions
+  private @Nullable KThread recursiveOwner;
+  private int recursionDepth;
+
+  /**
+   * Creates a free lock.
+   *
+   * @param subject what it guards, for messages
+   */
+  public MapLock(SyncDomain domain, Object subject, int number) {
+    this.domain = domain;
+    this.subject = subject;
+    this.number = number;
+    this.interlock = KMutex.alwaysReal(domain, LockRank.INTERLOCK, subject);
+  }
+
+  @Override
+  public int channelNumber() {
+    return number;
+  }
+
+  private void sleep(String tag) {
+    waiting = true;
+    domain.sleepQueues().sleepOn(this, interlock, tag);
+    interlock.lock();
+  }
+
+  private void wakeWaiters() {
+    if (waiting) {
+      waiting = false;
+      domain.sleepQueues().wakeup(this);
+    }
+  }
+
+  /** Takes the lock for reading; sleeps while a writer holds it or is queued. */
+  public void lockRead() {
+    KThread me = KThread.current();
+    interlock.lock();
+    while ((wantWrite || wantUpgrade) && recursiveOwner != me) {
+      sleep("thrd_read");
+    }
+    readCount++;
+    me.mapLocksHeld++;
+    interlock.unlock();
+  }
+
+  /** Takes the lock for reading if no writer holds it or is queued; never sleeps. */
+  public boolean tryLockRead() {
+    KThread me = KThread.current();
+    interlock.lock();
+    boolean ok = !(wantWrite || wantUpgrade) || recursiveOwner == me;
+    if (ok) {
+      readCount++;
+      me.mapLocksHeld++;
+    }
+    interlock.unlock();
+    return ok;
+  }
+
+  /** Takes the lock for writing; sleeps while others hold it. */
+  public void lockWrite() {
+    KThread me = KThread.current();
+    interlock.lock();
+    if (recursiveOwner == me) {
+      recursionDepth++;
+      me.mapLocksHeld++;
+      interlock.unlock();
+      return;
+    }
+    while (wantWrite) {
+      sleep("thrd_write");
+    }
+    wantWrite = true;
+    while (readCount != 0 || wantUpgrade) {
+      sleep("thrd_write");
+    }
+    writer = me;
+    me.mapLocksHeld++;
+    interlock.unlock();
+  }
+
+  /** Takes the lock for writing if nobody holds or wants it; never sleeps. */
+  public boolean tryLockWrite() {
+    KThread me = KThread.current();
+    interlock.lock();
+    boolean ok;
+    if (recursiveOwner == me) {
+      recursionDepth++;
+      ok = true;
+    } else {
+      ok = !wantWrite && !wantUpgrade && readCount == 0;
+      if (ok) {
+        wantWrite = true;
+        writer = me;
+      }
+    }
+    if (ok) {
+      me.mapLocksHeld++;
+    }
+    interlock.unlock();
+    return ok;
+  }
+
+  /**
+   * Turns the caller's read hold into a write hold; sleeps while other readers are there.
+   *
+   * <p>Between the readers' leaving and the return no writer gets in: what was decided under the read hold is still true. (With recursion
+   * in force other readers are not excluded.)
+   *
+   * @return true if it <em>failed</em> because another upgrade was pending; the caller then holds nothing
+   */
+  public boolean upgrade() {
+    KThread me = KThread.current();
+    interlock.lock();
+    readCount--;
+    if (recursiveOwner == me) {
+      recursionDepth++;
+      interlock.unlock();
+      return false;
+    }
+    if (wantUpgrade) {
+      me.mapLocksHeld--;
+      wakeWaiters();
+      interlock.unlock();
+      return true;
+    }
+    wantUpgrade = true;
+    while (readCount != 0) {
+      sleep("thrd_upgrade");
+    }
+    writer = me;
+    interlock.unlock();
+    return false;
+  }
+
+  /** Turns the caller's write hold into a read hold; never sleeps. */
+  public void downgrade() {
+    KThread me = KThread.current();
+    interlock.lock();
+    readCount++;
+    if (recursiveOwner == me && recursionDepth > 0) {
+      recursionDepth--;
+    } else if (wantUpgrade) {
+      wantUpgrade = false;
+      writer = null;
+    } else {
+      wantWrite = false;
+      writer = null;
+    }
+    wakeWaiters();
+    interlock.unlock();
+  }
+
+  /** Lets the caller, who holds the lock for writing, take it again in any way. */
+  public void setRecursive() {
+    interlock.lock();
+    if (!wantWrite) {
+      interlock.unlock();
+      throw KernelPanic.of("lock_set_recursive: not held for writing", this);
+    }
+    recursiveOwner = KThread.current();
+    interlock.unlock();
+  }
+
+  /** Ends what {@link #setRecursive} began. */
+  public void clearRecursive() {
+    interlock.lock();
+    if (recursiveOwner != KThread.current() || recursionDepth != 0) {
+      interlock.unlock();
+      throw KernelPanic.of("lock_clear_recursive: wrong thread or depth", this);
+    }
+    recursiveOwner = null;
+    interlock.unlock();
+  }
+
+  /** Gives back one hold: a read hold if there is any, else a recursive one, else an upgrade, else the write hold. */
+  public void unlock() {
+    KThread me = KThread.current();
+    interlock.lock();
+    if (readCount > 0) {
+      readCount--;
+    } else if (recursionDepth > 0) {
+      recursionDepth--;
+    } else if (wantUpgrade) {
+      wantUpgrade = false;
+      writer = null;
+    } else if (wantWrite) {
+      wantWrite = false;
+      writer = null;
+    } else {
+      interlock.unlock();
+      throw KernelPanic.of("lock_done: not held", this);
+    }
+    me.mapLocksHeld--;
+    wakeWaiters();
+    interlock.unlock();
+  }
+
+  /** Returns whether the caller holds the lock for writing. For assertions. */
+  public boolean isWriteHeld() {
+    return writer == KThread.current() || recursiveOwner == KThread.current();
+  }
+
+  /** Returns whether anybody holds or wants the lock; a snapshot. */
+  public boolean isIdle() {
+    interlock.lock();
+    try {
+      return readCount == 0 && !wantWrite && !wantUpgrade;
+    } finally {
+      interlock.unlock();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "maplock(" + subject + " readers=" + readCount + " writer=" + writer + ")";
+  }
+}

@@ -1,0 +1,173 @@
+package dev.faultline.vm.sync;
+
+import dev.faultline.hw.Callout;
+import dev.faultline.hw.strand.StepKind;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * tsleep and wakeup. A sleeper waits on a channel until somebody wakes the channel or its time is up; waking remembers nothing.
+ *
+ * @see "vm-semantics 3.1, 5.3; kern_synch.c"
+ */
+public final class SleepQueues {
+  /*
+   * Implementation overview
+   *
+   * Locks      W(bucket), rank 100, guards the bucket's list and the sleep fields of the threads in it.
+   * Interlock  sleepOn enqueues under W while the caller's mutex is still held, then releases it: a waker that changes the predicate
+   *            under the same mutex comes either before our test or after our enqueueing. The mutex is not taken again.
+   * Waking     dequeues under W, clears sleepingOn, gives the permit. A sleeper parks until sleepingOn is null, so stray permits do
+   *            no harm. Wakes all, in the order of their arrival.
+   * UP         the token is what excludes; it is given up after the enqueueing and taken again before the return.
+   */
+  private static final class Bucket {
+    final KMutex lock; // LockRank.SLEEP_QUEUE
+    @Nullable KThread head; // guarded by lock
+    @Nullable KThread tail; // guarded by lock
+
+    Bucket(SyncDomain domain) {
+      lock = KMutex.alwaysReal(domain, LockRank.SLEEP_QUEUE, null);
+    }
+  }
+
+  private final SyncDomain domain; // (C)
+  private final Bucket[] buckets; // (C)
+
+  SleepQueues(SyncDomain domain, int count) {
+    this.domain = domain;
+    buckets = new Bucket[count];
+    for (int i = 0; i < count; i++) {
+      buckets[i] = new Bucket(domain);
+    }
+  }
+
+  private Bucket bucket(Channel c) {
+    return buckets[c.channelNumber() & (buckets.length - 1)];
+  }
+
+  /** Sleeps on {@code channel} until woken. See {@link #sleepOn(Channel, KMutex, String, long)}. */
+  public void sleepOn(Channel channel, @Nullable KMutex interlock, String tag) {
+    sleepOn(channel, interlock, tag, 0);
+  }
+
+  /**
+   * Sleeps on {@code channel} until woken or until {@code ticks} have passed.
+   *
+   * @param interlock the mutex under which the caller tested its predicate; held on entry, released here, <em>not</em> held on return.
+   *     No other mutex may be held. Null only where the caller's predicate needs none (a pure delay).
+   * @param tag why, for reports (the original's wmesg)
+   * @param ticks 0 for no limit
+   * @return whether the time was up (EWOULDBLOCK) before a wakeup came
+   */
+  public boolean sleepOn(Channel channel, @Nullable KMutex interlock, String tag, long ticks) {
+    KThread t = KThread.current();
+    if (domain.witness() != null) {
+      domain.witness().beforeSleep(t, interlock, channel);
+    }
+    t.strand().point(StepKind.SLEEP, channel);
+    Bucket b = bucket(channel);
+    b.lock.lock();
+    t.timedOut = false;
+    long turn = ++t.sleepTurn;
+    t.sleepNext = null;
+    t.sleepingOn = channel;
+    t.sleepTag = tag;
+    if (b.tail == null) {
+      b.head = t;
+    } else {
+      b.tail.sleepNext = t;
+    }
+    b.tail = t;
+    b.lock.unlock();
+    if (interlock != null) {
+      interlock.unlock();
+    }
+    Callout callout = ticks > 0 ? domain.clock().after(ticks, () -> timeout(t, channel, turn)) : null;
+    t.beforeSleep();
+    domain.token().leave();
+    while (t.sleepingOn != null) {
+      t.strand().park();
+    }
+    if (callout != null && !t.timedOut) {
+      domain.clock().cancel(callout);
+    }
+    domain.token().enter();
+    t.sleepTag = null;
+    t.afterSleep();
+    return t.timedOut;
+  }
+
+  /** Makes every sleeper on {@code channel} runnable. Never blocks; may be called by an interrupt strand and under any mutex. */
+  public void wakeup(Channel channel) {
+    KThread.current().strand().point(StepKind.WAKEUP, channel);
+    Bucket b = bucket(channel);
+    KThread woken = null;
+    KThread wokenTail = null;
+    b.lock.lock();
+    try {
+      KThread prev = null;
+      KThread t = b.head;
+      while (t != null) {
+        KThread next = t.sleepNext;
+        if (t.sleepingOn == channel) {
+          unlink(b, prev, t);
+          t.sleepNext = null;
+          if (wokenTail == null) {
+            woken = t;
+          } else {
+            wokenTail.sleepNext = t;
+          }
+          wokenTail = t;
+        } else {
+          prev = t;
+        }
+        t = next;
+      }
+    } finally {
+      b.lock.unlock();
+    }
+    while (woken != null) {
+      KThread next = woken.sleepNext; // ours until sleepingOn is cleared
+      woken.sleepingOn = null;
+      woken.strand().unpark();
+      woken = next;
+    }
+  }
+
+  private void timeout(KThread t, Channel channel, long turn) {
+    Bucket b = bucket(channel);
+    boolean found = false;
+    b.lock.lock();
+    try {
+      KThread prev = null;
+      for (KThread x = b.head; x != null; prev = x, x = x.sleepNext) {
+        if (x == t) {
+          if (t.sleepTurn == turn) { // not a later sleep, when cancelling came too late
+            unlink(b, prev, t);
+            t.timedOut = true;
+            found = true;
+          }
+          break;
+        }
+      }
+    } finally {
+      b.lock.unlock();
+    }
+    if (found) {
+      t.sleepingOn = null;
+      t.strand().unpark();
+    }
+  }
+
+  private static void unlink(Bucket b, @Nullable KThread prev, KThread t) {
+    KThread next = t.sleepNext;
+    if (prev == null) {
+      b.head = next;
+    } else {
+      prev.sleepNext = next;
+    }
+    if (next == null) {
+      b.tail = prev;
+    }
+  }
+}

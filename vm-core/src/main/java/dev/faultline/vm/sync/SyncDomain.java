@@ -1,0 +1,116 @@
+package dev.faultline.vm.sync;
+
+import dev.faultline.hw.Clock;
+import dev.faultline.hw.strand.Strands;
+import dev.faultline.vm.base.Mode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** What all locks and sleep queues of one kernel share: mode, strands, clock, witness, token, the list of kernel threads. */
+public final class SyncDomain {
+  private final Mode mode; // (C)
+  private final boolean mutexesReal; // (C)
+  private final Strands strands; // (C)
+  private final Clock clock; // (C)
+  private final @Nullable Witness witness; // (C)
+  private final KernelToken token; // (C)
+  private final SleepQueues sleepQueues; // (C)
+  private final KMutex threadLock; // (C) LockRank.LEAF
+  private final List<KThread> threads = new ArrayList<>(); // guarded by threadLock
+  private final long[] endedEvents; // guarded by threadLock: counts of threads that ended
+  private int nextThread; // guarded by threadLock
+
+  /**
+   * Creates a domain.
+   *
+   * @param witness whether to check lock order
+   * @param sleepBuckets sleep queue buckets, a power of two
+   */
+  public SyncDomain(Mode mode, Strands strands, Clock clock, boolean witness, int sleepBuckets, int eventKinds) {
+    this.mode = mode;
+    this.mutexesReal = mode == Mode.FIXED;
+    this.strands = strands;
+    this.clock = clock;
+    this.witness = witness ? new Witness() : null;
+    this.token = new KernelToken(mode == Mode.UP);
+    this.sleepQueues = new SleepQueues(this, sleepBuckets);
+    this.threadLock = KMutex.alwaysReal(this, LockRank.LEAF, "threads");
+    this.endedEvents = new long[eventKinds];
+  }
+
+  public Mode mode() {
+    return mode;
+  }
+
+  public boolean mutexesReal() {
+    return mutexesReal;
+  }
+
+  public Strands strands() {
+    return strands;
+  }
+
+  public Clock clock() {
+    return clock;
+  }
+
+  public @Nullable Witness witness() {
+    return witness;
+  }
+
+  public KernelToken token() {
+    return token;
+  }
+
+  public SleepQueues sleepQueues() {
+    return sleepQueues;
+  }
+
+  int register(KThread t) {
+    threadLock.lock();
+    try {
+      threads.add(t);
+      return nextThread++;
+    } finally {
+      threadLock.unlock();
+    }
+  }
+
+  void unregister(KThread t) {
+    threadLock.lock();
+    try {
+      threads.remove(t);
+      for (int i = 0; i < endedEvents.length; i++) {
+        endedEvents[i] += t.eventCount(i);
+      }
+    } finally {
+      threadLock.unlock();
+    }
+  }
+
+  /** Returns the sum over all threads, living and ended, of one event counter. Exact when the kernel is quiet. */
+  public long events(int event) {
+    threadLock.lock();
+    try {
+      long sum = endedEvents[event];
+      for (KThread t : threads) {
+        sum += t.eventCount(event);
+      }
+      return sum;
+    } finally {
+      threadLock.unlock();
+    }
+  }
+
+  /** Calls {@code visitor} for every live kernel thread, under the thread list's lock; the visitor may take no lock. */
+  public void forEachThread(Consumer<KThread> visitor) {
+    threadLock.lock();
+    try {
+      threads.forEach(visitor);
+    } finally {
+      threadLock.unlock();
+    }
+  }
+}

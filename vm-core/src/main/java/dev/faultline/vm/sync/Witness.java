@@ -1,0 +1,92 @@
+package dev.faultline.vm.sync;
+
+import dev.faultline.hw.strand.Strand;
+import dev.faultline.vm.base.KernelPanic;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Checks every acquisition against the rank table while tests run, so that a deadlock is found from one run of each path, without the
+ * unlucky schedule (vm-semantics 5.1, I-56).
+ */
+public final class Witness {
+  /*
+   * Implementation overview
+   *
+   * Each kernel thread carries the mutexes that it holds, in order of acquisition, in KThread.held, which only that thread touches. A
+   * blocking acquisition must rank above all of them, or equal the highest where the sub-order allows it. A try is exempt, but what it
+   * gained counts from then on.
+   */
+  private static final int MAX_HELD = 64;
+
+  /** Checks that {@code me} may block on {@code m}. */
+  void beforeLock(Strand me, KMutex m) {
+    KThread t = KThread.of(me);
+    if (t == null) {
+      return;
+    }
+    for (int i = t.heldCount - 1; i >= 0; i--) {
+      KMutex h = t.held[i];
+      if (h == null || h.rank().level() < m.rank().level()) {
+        continue;
+      }
+      if (h.rank() == m.rank() && h != m && m.subject() instanceof SubOrdered s && s.mayFollow(h.subject() == null ? h : h.subject())) {
+        continue;
+      }
+      throw KernelPanic.of("witness: lock order: " + t + " waits for " + m + " while it holds " + h, held(t));
+    }
+  }
+
+  void locked(Strand me, KMutex m) {
+    KThread t = KThread.of(me);
+    if (t == null) {
+      return;
+    }
+    if (t.heldCount == MAX_HELD) {
+      throw KernelPanic.of("witness: too many mutexes held", held(t));
+    }
+    t.held[t.heldCount++] = m;
+  }
+
+  void unlocked(Strand me, KMutex m) {
+    KThread t = KThread.of(me);
+    if (t == null) {
+      return;
+    }
+    for (int i = t.heldCount - 1; i >= 0; i--) {
+      if (t.held[i] == m) {
+        System.arraycopy(t.held, i + 1, t.held, i, t.heldCount - i - 1);
+        t.heldCount--;
+        return;
+      }
+    }
+    throw KernelPanic.of("witness: " + t + " unlocks " + m + ", which it does not hold", held(t));
+  }
+
+  /** Checks that {@code t} holds no mutex but {@code interlock}: it is about to sleep. */
+  void beforeSleep(KThread t, @Nullable KMutex interlock, Object channel) {
+    for (int i = 0; i < t.heldCount; i++) {
+      if (t.held[i] != interlock) {
+        throw KernelPanic.of("witness: " + t + " sleeps on " + channel + " with a mutex held", held(t));
+      }
+    }
+  }
+
+  /** Checks that {@code t} holds no mutex at all: it returns to user mode or ends. */
+  public void nothingHeld(KThread t) {
+    if (t.heldCount != 0) {
+      throw KernelPanic.of("witness: " + t + " leaves the kernel with mutexes held", held(t));
+    }
+  }
+
+  static KMutex[] newStack() {
+    return new KMutex[MAX_HELD];
+  }
+
+  private static String held(KThread t) {
+    StringBuilder b = new StringBuilder("held:");
+    for (int i = 0; i < t.heldCount; i++) {
+      b.append(' ').append(t.held[i]);
+    }
+    return b.toString();
+  }
+}
