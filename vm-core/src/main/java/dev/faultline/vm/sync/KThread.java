@@ -43,6 +43,9 @@ public class KThread {
   /** Work put off until no map lock is held: the map package's. */
   public @Nullable Object deferred; // (T)
 
+  /** freeGen as the last failed allocation of this thread saw it; what vm_wait compares (R9). */
+  public long memoryGen; // (T)
+
   /** The fault handler's reusable state, so that a fault allocates nothing. */
   public @Nullable Object faultState; // (T)
 

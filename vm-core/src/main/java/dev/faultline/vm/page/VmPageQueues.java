@@ -1,0 +1,232 @@
+package dev.faultline.vm.page;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.base.Thresholds;
+import dev.faultline.vm.sync.KMutex;
+import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.sync.LockRank;
+import dev.faultline.vm.sync.SyncDomain;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The active, inactive and cache queues, wirings and holds: the fields under Q. Methods with {@code Locked} in their name want Q held.
+ *
+ * @see "vm-semantics 2.7, 3.2; vm_page.c: vm_page_unqueue, activate, deactivate, wire, unwire"
+ */
+public final class VmPageQueues {
+  private static final int ACT_INIT = 5;
+  private static final int ACT_MAX = 100;
+
+  public final KMutex lock; // LockRank.PAGE_QUEUES
+  private final FreeList freeList; // (C)
+  private final int maxWired; // (C)
+
+  @GuardedBy("lock")
+  private final PageQueue active = new PageQueue(VmPage.QUEUE_ACTIVE);
+
+  @GuardedBy("lock")
+  private final PageQueue inactive = new PageQueue(VmPage.QUEUE_INACTIVE);
+
+  @GuardedBy("lock")
+  private final PageQueue cache = new PageQueue(VmPage.QUEUE_CACHE);
+
+  private volatile int wireCount; // gauge v_wire_count, written under lock
+
+  VmPageQueues(SyncDomain domain, FreeList freeList, Thresholds thresholds) {
+    this.lock = new KMutex(domain, LockRank.PAGE_QUEUES, "page queues");
+    this.freeList = freeList;
+    this.maxWired = thresholds.maxWired();
+  }
+
+  /** Returns the number of managed pages with wire_count &gt; 0. Exact under Q, else a snapshot. */
+  public int wireCount() {
+    return wireCount;
+  }
+
+  public int maxWired() {
+    return maxWired;
+  }
+
+  /** Returns active_count, inactive_count and the length of the cache queue. */
+  public int[] lengths() {
+    lock.lock();
+    try {
+      return new int[] {active.length, inactive.length, cache.length};
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @GuardedBy("lock")
+  public int inactiveCountLocked() {
+    return inactive.length;
+  }
+
+  @GuardedBy("lock")
+  public int activeCountLocked() {
+    return active.length;
+  }
+
+  @GuardedBy("lock")
+  public int cacheLengthLocked() {
+    return cache.length;
+  }
+
+  /** Returns the page at the head of the active queue, or null. */
+  @GuardedBy("lock")
+  public @Nullable VmPage activeHeadLocked() {
+    return active.head;
+  }
+
+  @GuardedBy("lock")
+  public @Nullable VmPage inactiveHeadLocked() {
+    return inactive.head;
+  }
+
+  @GuardedBy("lock")
+  public @Nullable VmPage cacheHeadLocked() {
+    return cache.head;
+  }
+
+  /** Moves a page to the tail of the queue that it is on (active or inactive). */
+  @GuardedBy("lock")
+  public void requeueLocked(VmPage m) {
+    PageQueue q = m.queue == VmPage.QUEUE_ACTIVE ? active : inactive;
+    q.remove(m);
+    q.addTail(m);
+  }
+
+  /** vm_page_unqueue: takes a page off whatever pageout queue it is on. */
+  @GuardedBy("lock")
+  public void unqueueLocked(VmPage m) {
+    switch (m.queue) {
+      case VmPage.QUEUE_ACTIVE -> active.remove(m);
+      case VmPage.QUEUE_INACTIVE -> inactive.remove(m);
+      case VmPage.QUEUE_CACHE -> {
+        cache.remove(m);
+        freeList.uncached(KThread.current());
+      }
+      default -> {}
+    }
+  }
+
+  /** Takes a page off the cache queue for a new owner: no daemon kick in between, and a new generation of the frame. */
+  @GuardedBy("lock")
+  void recycleLocked(VmPage m) {
+    cache.remove(m);
+    freeList.recycled(KThread.current(), m);
+  }
+
+  /** Unqueues; see {@link #unqueueLocked}. */
+  public void unqueue(VmPage m) {
+    lock.lock();
+    try {
+      unqueueLocked(m);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * vm_page_activate, made one test-and-act (R35): an unwired page that is not active goes to the active tail; a wired one ends on no
+   * queue; an active one stays.
+   */
+  @GuardedBy("lock")
+  public void activateLocked(VmPage m) {
+    if (m.queue == VmPage.QUEUE_ACTIVE) {
+      return;
+    }
+    unqueueLocked(m);
+    if (m.wireCount == 0) {
+      active.addTail(m);
+      m.actCount = m.actCount < ACT_INIT ? ACT_INIT : Math.min(m.actCount + 1, ACT_MAX);
+    }
+  }
+
+  /** Activates; see {@link #activateLocked}. */
+  public void activate(VmPage m) {
+    lock.lock();
+    try {
+      activateLocked(m);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** vm_page_deactivate: unless inactive, wired or held, to the inactive tail, from any queue or none. The caller clears R. */
+  @GuardedBy("lock")
+  public void deactivateLocked(VmPage m) {
+    if (m.queue == VmPage.QUEUE_INACTIVE || m.wireCount != 0 || m.holdCount != 0) {
+      return;
+    }
+    unqueueLocked(m);
+    inactive.addTail(m);
+    m.actCount = 0;
+  }
+
+  /** Deactivates; see {@link #deactivateLocked}. */
+  public void deactivate(VmPage m) {
+    lock.lock();
+    try {
+      deactivateLocked(m);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Puts a page on the tail of the cache queue. The caller, with O and Q, knows that it is clean, unmapped, unwired, unheld, idle. */
+  @GuardedBy("lock")
+  void cacheLocked(VmPage m) {
+    unqueueLocked(m);
+    cache.addTail(m);
+    freeList.cached();
+  }
+
+  /** vm_page_wire. */
+  @GuardedBy("lock")
+  public void wireLocked(VmPage m) {
+    if (m.wireCount == 0) {
+      unqueueLocked(m);
+      if (!m.isFictitious()) {
+        wireCount = wireCount + 1;
+      }
+    }
+    m.wireCount++;
+  }
+
+  /** vm_page_unwire: takes one unit off; the last one leaves the page on the active queue. */
+  @GuardedBy("lock")
+  public void unwireLocked(VmPage m) {
+    if (m.wireCount <= 0) {
+      throw KernelPanic.of("vm_page_unwire: wire count", m);
+    }
+    if (--m.wireCount == 0 && !m.isFictitious()) {
+      wireCount = wireCount - 1;
+      active.addTail(m);
+      m.actCount = Math.max(m.actCount, ACT_INIT);
+    }
+  }
+
+  /** Takes one unit of wiring off a page that is about to be freed or moved; it ends on no queue. */
+  @GuardedBy("lock")
+  public void dropWiringLocked(VmPage m) {
+    if (m.wireCount <= 0) {
+      throw KernelPanic.of("wiring dropped that was not there", m);
+    }
+    if (--m.wireCount == 0 && !m.isFictitious()) {
+      wireCount = wireCount - 1;
+    }
+  }
+
+  /** Adds {@code n}, possibly negative, to the page's short-term pins against pageout. */
+  public void addHold(VmPage m, int n) {
+    lock.lock();
+    try {
+      m.holdCount += n;
+      assert m.holdCount >= 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+}
