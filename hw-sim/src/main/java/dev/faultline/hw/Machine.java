@@ -1,0 +1,103 @@
+package dev.faultline.hw;
+
+import dev.faultline.hw.strand.Strand;
+import dev.faultline.hw.strand.Strands;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A whole simulated machine. Making one costs microseconds: no strand is started and no disk contents exist until they are needed.
+ *
+ * <p>Closing it ends the strands that its devices started and waits for them; nobody may use it any more by then.
+ */
+public final class Machine implements AutoCloseable {
+  /*
+   * Implementation overview
+   *
+   * Owns its parts, which know nothing of it. All fields are constant; the parts guard themselves.
+   */
+  private final MachineConfig config; // (C)
+  private final Strands strands; // (C)
+  private final PhysicalMemory memory; // (C)
+  private final Cpu[] cpus; // (C)
+  private final Shootdown shootdown; // (C)
+
+  /**
+   * Builds a machine.
+   *
+   * @param strands where its devices' strands and its time come from
+   */
+  public Machine(MachineConfig config, Strands strands) {
+    this.config = config;
+    this.strands = strands;
+    memory = new PhysicalMemory(config);
+    cpus = new Cpu[config.cpus()];
+    for (int i = 0; i < cpus.length; i++) {
+      cpus[i] = new Cpu(i, config, memory, strands.controlled());
+    }
+    shootdown = new Shootdown(cpus, config, strands);
+  }
+
+  /** Returns what the machine was built from. */
+  public MachineConfig config() {
+    return config;
+  }
+
+  /** Returns the supply of strands and time. */
+  public Strands strands() {
+    return strands;
+  }
+
+  /** Returns the frames. */
+  public PhysicalMemory memory() {
+    return memory;
+  }
+
+  /** Returns a processor, 0 to {@link #cpus} less 1. */
+  public Cpu cpu(int i) {
+    return cpus[i];
+  }
+
+  /** Returns the number of processors. */
+  public int cpus() {
+    return cpus.length;
+  }
+
+  /** Returns the means to purge TLBs. */
+  public Shootdown shootdown() {
+    return shootdown;
+  }
+
+  /** Sets who hears of stale accesses (I-42), if {@link MachineConfig#stamps} are on. Nobody may be running on a processor. */
+  public void staleAccessListener(@Nullable StaleAccessListener listener) {
+    for (Cpu cpu : cpus) {
+      cpu.staleAccessListener(listener);
+    }
+  }
+
+  @Override
+  public void close() {
+    Strand me = Strand.currentOrNull();
+    boolean attach = me == null;
+    if (me == null) {
+      me = strands.attach("machine-close");
+    }
+    List<Strand> ending = new ArrayList<>();
+    try {
+      shootdown.stop(me, ending);
+    } finally {
+      if (attach) {
+        strands.detach();
+      }
+    }
+    for (Strand s : ending) {
+      strands.join(s);
+    }
+  }
+
+  @Override
+  public String toString() {
+    return cpus.length + " cpus, " + memory;
+  }
+}
