@@ -1,0 +1,305 @@
+package dev.faultline.vm.object;
+
+import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.page.PageOwner;
+import dev.faultline.vm.page.VmPage;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A run of data addressed by byte offset: resident pages in front of a pager, possibly in front of another object. Reference counted.
+ *
+ * <p>Accessors want O(this) held unless they say otherwise. Operations that make and unmake objects are in {@link VmObjects}, {@link
+ * Collapse} and {@link ObjectPages}; the methods here with the original's names call them.
+ */
+public final class VmObject extends PageOwner {
+  /*
+   * Implementation overview
+   *
+   * What it is    One vm_object (vm-semantics 2.2, 3.3). Pages are in memq; what memq lacks is asked of the pager, what the pager lacks of
+   *               the backing object at backingOffset.
+   * Locks         O(this), rank 30, guards every field marked (O). Two objects: the shadow first, then its backing object; upward or
+   *               unrelated only by tryLock. The links of a shadow list belong to O(backing).
+   * Waiting       pip == 0: sleep on this object with PIPWNT set under O, re-test in a loop; woken in pipDown.
+   * Lifecycle     allocate -> live -> (cached on the persistence list) -> dead -> terminated. Dead never goes back.
+   * Invariants    I-9, I-10 pages and memq; I-20, I-22 ref_count and pip equal their holders; I-24, I-25 links; I-27, I-31 the dead.
+   */
+  private static final int CANPERSIST = 0x01;
+  private static final int DEAD = 0x08;
+  private static final int PIPWNT = 0x40;
+  private static final int WRITEABLE = 0x80;
+
+  final VmObjects module; // (C)
+  private final @Nullable Object handle; // (C)
+  private final @Nullable ChainVnode chainVnode; // (C) collapse and bypass only cut anonymous levels out (F3)
+
+  private volatile ObjectType type; // (O) written last, after pagerData (R11); read without O as a hint
+  private @Nullable PagerData pagerData; // (O)
+  private long size; // (O)
+  int refCount; // (O) I-20
+  private int flags; // (O)
+  int pip; // (O) paging_in_progress, I-22
+  private long pagingOffset; // (O)
+  @Nullable VmObject backing; // (O)
+  long backingOffset; // (O)
+  private long lastRead = Long.MIN_VALUE; // (O)
+
+  @Nullable VmObject shadowHead; // (O) my shadows
+  @Nullable VmObject shadowNext; // O(backing) siblings
+  @Nullable VmObject shadowPrev; // O(backing)
+  @Nullable VmObject listNext; // OL
+  @Nullable VmObject listPrev; // OL
+  boolean listed; // OL
+  @Nullable VmObject cachedNext; // OL
+  @Nullable VmObject cachedPrev; // OL
+  boolean cached; // OL
+
+  VmObject(
+      VmObjects module,
+      int id,
+      ObjectType type,
+      long size,
+      @Nullable Object handle,
+      @Nullable PagerData pagerData,
+      @Nullable ChainVnode chainVnode) {
+    super(module.domain(), id);
+    this.module = module;
+    this.type = type;
+    this.size = size;
+    this.handle = handle;
+    this.pagerData = pagerData;
+    this.chainVnode = chainVnode;
+    this.refCount = 1;
+    if (type == ObjectType.VNODE) {
+      flags = CANPERSIST;
+    }
+  }
+
+  /** Returns the object that a page belongs to; the page has one. */
+  public static VmObject of(VmPage m) {
+    VmObject o = (VmObject) m.object();
+    if (o == null) {
+      throw KernelPanic.of("page without object", m);
+    }
+    return o;
+  }
+
+  /** Returns the pager type; without O a snapshot. */
+  public ObjectType type() {
+    return type;
+  }
+
+  public @Nullable PagerData pagerData() {
+    return pagerData;
+  }
+
+  /** Publishes a pager: its data first, then the type (R11). */
+  public void setPager(ObjectType newType, @Nullable PagerData data) {
+    assert lock.isHeld();
+    pagerData = data;
+    type = newType;
+  }
+
+  /** Returns what the object stands for (a vnode, a key), or null for anonymous memory. Constant. */
+  public @Nullable Object handle() {
+    return handle;
+  }
+
+  /** Returns the vnode at the end of the backing chain, or null. Constant. */
+  public @Nullable ChainVnode chainVnode() {
+    return chainVnode;
+  }
+
+  public long size() {
+    return size;
+  }
+
+  public void setSize(long bytes) {
+    size = bytes;
+  }
+
+  public int refCount() {
+    return refCount;
+  }
+
+  /** Returns paging_in_progress. */
+  public int pip() {
+    return pip;
+  }
+
+  public boolean isDead() {
+    return (flags & DEAD) != 0;
+  }
+
+  void setDead() {
+    flags |= DEAD;
+  }
+
+  public boolean canPersist() {
+    return (flags & CANPERSIST) != 0;
+  }
+
+  public void setCanPersist(boolean on) {
+    flags = on ? flags | CANPERSIST : flags & ~CANPERSIST;
+  }
+
+  /** Returns OBJ_WRITEABLE: some page was entered with write permission since this was last cleared. */
+  public boolean isWriteable() {
+    return (flags & WRITEABLE) != 0;
+  }
+
+  public void setWriteable(boolean on) {
+    assert lock.isHeld();
+    flags = on ? flags | WRITEABLE : flags & ~WRITEABLE;
+  }
+
+  public long pagingOffset() {
+    return pagingOffset;
+  }
+
+  public void setPagingOffset(long bytes) {
+    pagingOffset = bytes;
+  }
+
+  /** Returns the next object of the chain, or null. */
+  public @Nullable VmObject backing() {
+    return backing;
+  }
+
+  /** Returns where offset 0 of this object lies in its backing object. */
+  public long backingOffset() {
+    return backingOffset;
+  }
+
+  /** Returns the first of the objects that this one backs, or null. */
+  public @Nullable VmObject firstShadow() {
+    return shadowHead;
+  }
+
+  /** Returns the next object with the same backing object. Guard O(backing). */
+  public @Nullable VmObject nextShadow() {
+    return shadowNext;
+  }
+
+  public long lastRead() {
+    return lastRead;
+  }
+
+  public void setLastRead(long offset) {
+    lastRead = offset;
+  }
+
+  /** Returns whether this is anonymous memory: DEFAULT or SWAP without a handle. */
+  public boolean isAnonymous() {
+    ObjectType t = type;
+    return (t == ObjectType.DEFAULT || t == ObjectType.SWAP) && handle == null;
+  }
+
+  /** Returns whether the pager holds data for the page at {@code offset}. Never sleeps. */
+  public boolean pagerHasLocked(long offset) {
+    ObjectType t = type;
+    return t != ObjectType.DEFAULT && module.pager(t).hasPageLocked(this, offset + pagingOffset);
+  }
+
+  /** vm_object_reference. Takes O. */
+  public void reference() {
+    lock.lock();
+    try {
+      referenceLocked();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Adds a reference; one to a cached object revives it. Caller holds O. */
+  public void referenceLocked() {
+    assert lock.isHeld();
+    if (isDead()) {
+      throw KernelPanic.of("vm_object_reference: dead object", this);
+    }
+    if (refCount++ == 0) {
+      module.uncache(this);
+    }
+  }
+
+  /** vm_object_deallocate: drops a reference. No mutex and no map lock held; may sleep long, may terminate the object or start a collapse. */
+  public void deallocate() {
+    module.deallocate(this);
+  }
+
+  /** Raises paging_in_progress. Caller holds O. */
+  public void pipUp(int n) {
+    assert lock.isHeld();
+    assert pip >= 0;
+    pip += n;
+  }
+
+  /** vm_object_pip_wakeup, {@code n} times. Caller holds O. */
+  public void pipDown(int n) {
+    assert lock.isHeld();
+    if (pip < n) {
+      throw KernelPanic.of("vm_object_pip_wakeup: pip below zero", this);
+    }
+    pip -= n;
+    if (pip == 0 && (flags & PIPWNT) != 0) { // D6
+      flags &= ~PIPWNT;
+      module.domain().sleepQueues().wakeup(this);
+    }
+  }
+
+  /** Sleeps once until pip may have reached 0. Caller holds O; it is <em>not</em> held on return, and the caller tests again. */
+  void sleepOnPip(String tag) {
+    flags |= PIPWNT;
+    module.domain().sleepQueues().sleepOn(this, lock, tag);
+  }
+
+  /** vm_object_collapse. Caller holds O(this), which stays held; never sleeps. */
+  public void collapse() {
+    Collapse.collapse(this);
+  }
+
+  /** Puts this object on its backing object's shadow list. Caller holds O(backing), and O(this) or this is unpublished. */
+  void linkShadow(VmObject b) {
+    shadowNext = b.shadowHead;
+    shadowPrev = null;
+    if (b.shadowHead != null) {
+      b.shadowHead.shadowPrev = this;
+    }
+    b.shadowHead = this;
+  }
+
+  /** Takes this object off its backing object's shadow list. Caller holds O(this) and O(backing). */
+  void unlinkShadow(VmObject b) {
+    if (shadowPrev == null) {
+      if (b.shadowHead != this) {
+        throw KernelPanic.of("shadow list of " + b + " lacks", this);
+      }
+      b.shadowHead = shadowNext;
+    } else {
+      shadowPrev.shadowNext = shadowNext;
+    }
+    if (shadowNext != null) {
+      shadowNext.shadowPrev = shadowPrev;
+    }
+    shadowNext = null;
+    shadowPrev = null;
+  }
+
+  /** Shadow before backing object; an object that nobody else knows may be locked at any time (5.1). */
+  @Override
+  public boolean mayFollow(Object held) {
+    for (VmObject o = (VmObject) held; o != null; o = o.backing) {
+      if (o == this) {
+        return true;
+      }
+    }
+    return refCount <= 1 && shadowHead == null && residentPageCount() == 0;
+  }
+
+  @Override
+  public String toString() { // racy, for reports
+    VmObject b = backing;
+    return "object(" + id() + " " + type + " size=0x" + Long.toHexString(size) + " ref=" + refCount + " pip=" + pip + " pages="
+        + residentPageCount() + (isDead() ? " DEAD" : "") + (b == null ? "" : " backing=" + b.id() + "+0x"
+        + Long.toHexString(backingOffset)) + ")";
+  }
+}
