@@ -246,6 +246,25 @@ public final class VmObject extends PageOwner {
     }
   }
 
+  /** Returns whether somebody sleeps until pip is 0. */
+  public boolean isPipWanted() {
+    return (flags & PIPWNT) != 0;
+  }
+
+  /**
+   * Drops a reference where that has no consequence: others remain, and there is no shadow to merge into. Caller holds O.
+   *
+   * @return false if nothing was done and {@link #deallocate} must do it
+   */
+  public boolean tryDropReferenceLocked() {
+    assert lock.isHeld();
+    if (refCount > 2 || (refCount == 2 && (shadowHead == null || !isAnonymous()))) {
+      refCount--;
+      return true;
+    }
+    return false;
+  }
+
   /** Sleeps once until pip may have reached 0. Caller holds O; it is <em>not</em> held on return, and the caller tests again. */
   void sleepOnPip(String tag) {
     flags |= PIPWNT;

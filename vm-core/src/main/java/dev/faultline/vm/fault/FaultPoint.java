@@ -1,0 +1,21 @@
+package dev.faultline.vm.fault;
+
+/** Places in the fault handler where a test can hold a thread or let something happen: vm-semantics 6.5. */
+public enum FaultPoint {
+  /** :261, before the busy page is looked at again. */
+  AFTER_UNLOCK_THINGS,
+  /** :280, :307: everything is released, memory is about to be waited for. */
+  BEFORE_VM_WAIT,
+  /** :329: no mutex held, before the pager is asked what it has. */
+  BEFORE_HAS_PAGE,
+  /** :340: before the pager reads. */
+  PAGER_BEFORE_IO,
+  /** :343: after the pager has read. */
+  PAGER_AFTER_IO,
+  /** :490: before the copy-on-write copy. */
+  BEFORE_COPY,
+  /** :562: the map is about to be tried again. */
+  BEFORE_RELOOKUP,
+  /** :634: the page is about to be entered. */
+  BEFORE_PMAP_ENTER
+}
