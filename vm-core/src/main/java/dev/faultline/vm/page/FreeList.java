@@ -9,6 +9,7 @@ import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.NamedChannel;
 import dev.faultline.vm.sync.SyncDomain;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -341,7 +342,7 @@ public final class FreeList {
    *
    * @param moreWork asked under F whether finished pageouts wait, or the kernel shuts down
    */
-  public void daemonSleep(java.util.function.BooleanSupplier moreWork) {
+  public void daemonSleep(BooleanSupplier moreWork) {
     lock.lock();
     boolean wake = false;
     if (pagesNeeded && isFine()) {
@@ -361,6 +362,25 @@ public final class FreeList {
     }
     pagesNeeded = false;
     lock.unlock();
+  }
+
+  /** The daemon's rest after a pass that changed nothing: one tick, or until a pageout completes or memory is fine. */
+  public void daemonPause(BooleanSupplier moreWork) {
+    long until = domain.clock().now() + 1;
+    lock.lock();
+    while (!moreWork.getAsBoolean() && !isFine() && domain.clock().now() < until) {
+      domain.sleepQueues().sleepOn(daemonChannel, lock, "pgpause", 1);
+      lock.lock();
+    }
+    lock.unlock();
+  }
+
+  /** Lets a sleeping daemon see that it is to end; one that never started will not. */
+  public void stopDaemon() {
+    lock.lock();
+    daemonStarted = true;
+    lock.unlock();
+    domain.sleepQueues().wakeup(daemonChannel);
   }
 
   /** zero_idle: takes a free frame to be zeroed, if there are plenty and the zero list is short. */

@@ -2,6 +2,7 @@ package dev.faultline.vm.sync;
 
 import dev.faultline.hw.Callout;
 import dev.faultline.hw.strand.StepKind;
+import dev.faultline.hw.strand.Strand;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -99,7 +100,7 @@ public final class SleepQueues {
 
   /** Makes every sleeper on {@code channel} runnable. Never blocks; may be called by an interrupt strand and under any mutex. */
   public void wakeup(Channel channel) {
-    KThread.current().strand().point(StepKind.WAKEUP, channel);
+    Strand.current().point(StepKind.WAKEUP, channel);
     Bucket b = bucket(channel);
     KThread woken = null;
     KThread wokenTail = null;

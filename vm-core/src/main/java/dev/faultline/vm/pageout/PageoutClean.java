@@ -1,0 +1,179 @@
+package dev.faultline.vm.pageout;
+
+import dev.faultline.vm.base.PagerReturn;
+import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.object.Cleaner;
+import dev.faultline.vm.object.ObjectType;
+import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.object.VmObjects;
+import dev.faultline.vm.page.FreeList;
+import dev.faultline.vm.page.ResidentPages;
+import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.page.VmPageQueues;
+import dev.faultline.vm.sync.KThread;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * vm_pageout_clean: writes a dirty page and its dirty neighbours in one cluster.
+ *
+ * @see "vm-semantics 3.5; vm_pageout.c"
+ */
+public final class PageoutClean implements Cleaner {
+  /*
+   * Implementation overview
+   *
+   * Locks    O(o) from the choice of the cluster to the last page made busy and write-protected: nobody can store to it from then on, so
+   *          what the disk samples is one consistent image (6.3). Q inside it while the queues are looked at.
+   * Let go   O around the put. Our busy pages and one pip a page survive; PEND leaves both to the pager's completion.
+   * Queues   The pages stay where they are; scanners rotate busy pages.
+   */
+  private static final int CLUSTER = 8;
+
+  private final VmObjects objects; // (C)
+  private final ResidentPages pages; // (C)
+  private final VmPageQueues queues; // (C)
+  private final FreeList freeList; // (C)
+
+  public PageoutClean(VmObjects objects) {
+    this.objects = objects;
+    this.pages = objects.pages();
+    this.queues = pages.queues();
+    this.freeList = pages.freeList();
+  }
+
+  @Override
+  public int clean(VmObject o, VmPage m, How how) {
+    assert o.lock.isHeld();
+    boolean swap = o.type() == ObjectType.SWAP || o.type() == ObjectType.DEFAULT;
+    int available = freeList.freeCount() + freeList.cacheCount();
+    if ((how != How.FORCE && !swap && available < freeList.thresholds().pageoutFreeMin()) // such a write may need memory itself
+        || (how == How.ASYNC && m.holdCount() != 0)
+        || m.isBusyAnyway()) {
+      o.lock.unlock();
+      return 0;
+    }
+    if (how == How.ASYNC && o.backing() != null) {
+      o.collapse();
+    }
+    @Nullable VmPage[] cluster = new VmPage[CLUSTER];
+    int count = gather(o, m, how, cluster);
+    KThread t = KThread.current();
+    VmPage[] run = new VmPage[count];
+    for (int i = 0; i < count; i++) {
+      VmPage p = cluster[i];
+      assert p != null;
+      run[i] = p;
+      p.setBusy(t);
+      pages.mappings().protect(p, VmProt.READ); // reads stay allowed
+    }
+    o.pipUp(count);
+    o.lock.unlock();
+
+    PagerReturn[] results = new PagerReturn[count];
+    objects.pager(o.type()).putPages(o, run, count, how != How.ASYNC, results);
+    return finish(o, run, results);
+  }
+
+  /** Fills {@code cluster} with consecutive pages around {@code m}, ready to be written; returns how many. Caller holds O(o). */
+  private int gather(VmObject o, VmPage m, How how, @Nullable VmPage[] cluster) {
+    int size = objects.pageSize();
+    @Nullable VmPage[] behind = new VmPage[CLUSTER];
+    @Nullable VmPage[] ahead = new VmPage[CLUSTER];
+    int back = 0;
+    int forth = 0;
+    boolean goBack = true;
+    boolean goForth = true;
+    queues.lock.lock();
+    try {
+      while (1 + back + forth < CLUSTER && (goBack || goForth)) {
+        if (goForth) {
+          VmPage p = candidate(o, m.offset() + (forth + 1L) * size, how);
+          goForth = p != null;
+          if (p != null) {
+            ahead[forth++] = p;
+          }
+        }
+        if (goBack && 1 + back + forth < CLUSTER) {
+          long offset = m.offset() - (back + 1L) * size;
+          VmPage p = offset < 0 ? null : candidate(o, offset, how);
+          goBack = p != null;
+          if (p != null) {
+            behind[back++] = p;
+          }
+        }
+      }
+    } finally {
+      queues.lock.unlock();
+    }
+    int n = 0;
+    for (int i = back - 1; i >= 0; i--) {
+      cluster[n++] = behind[i];
+    }
+    cluster[n++] = m;
+    for (int i = 0; i < forth; i++) {
+      cluster[n++] = ahead[i];
+    }
+    return n;
+  }
+
+  /** Returns the page at an offset if it may join a cluster. Caller holds O(o) and Q. */
+  private @Nullable VmPage candidate(VmObject o, long offset, How how) {
+    VmPage p = pages.lookup(o, offset);
+    if (p == null
+        || p.isBusyAnyway()
+        || p.isCached()
+        || p.isFictitious()
+        || p.wireCount() != 0
+        || p.holdCount() != 0
+        || (how != How.FORCE && !p.isInactive())) {
+      return null;
+    }
+    pages.testDirty(p);
+    return (p.dirty() & p.valid()) == 0 ? null : p;
+  }
+
+  private int finish(VmObject o, VmPage[] run, PagerReturn[] results) {
+    int written = 0;
+    int mine = 0;
+    for (PagerReturn r : results) {
+      if (r == PagerReturn.OK || r == PagerReturn.PEND) {
+        written++;
+      }
+      if (r != PagerReturn.PEND) {
+        mine++;
+      }
+    }
+    if (mine == 0) {
+      return written; // o may be gone: the completion has pages and pip
+    }
+    o.lock.lock();
+    for (int i = 0; i < run.length; i++) {
+      VmPage m = run[i];
+      PagerReturn r = results[i];
+      if (r == PagerReturn.PEND) {
+        continue;
+      }
+      boolean activate = m.isReferenced() || m.isWanted();
+      switch (r) {
+        case OK, BAD -> { // written, or outside the pager's range: the changes are dropped
+          pages.mappings().clearModify(m);
+          m.clearDirty(VmPage.ALL_CHUNKS);
+        }
+        case ERROR, FAIL -> activate = true;
+        default -> {}
+      }
+      if (activate) {
+        m.setReferenced(false);
+        queues.lock.lock();
+        if (m.isInactive()) {
+          queues.activateLocked(m);
+        }
+        queues.lock.unlock();
+      }
+      pages.wakeup(m);
+    }
+    o.pipDown(mine);
+    o.lock.unlock();
+    return written;
+  }
+}

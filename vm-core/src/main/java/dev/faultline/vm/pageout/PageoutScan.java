@@ -1,0 +1,266 @@
+package dev.faultline.vm.pageout;
+
+import dev.faultline.vm.base.Event;
+import dev.faultline.vm.base.Thresholds;
+import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.object.ChainVnode;
+import dev.faultline.vm.object.Cleaner;
+import dev.faultline.vm.object.ObjectType;
+import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.page.FreeList;
+import dev.faultline.vm.page.PageMappings;
+import dev.faultline.vm.page.ResidentPages;
+import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.page.VmPageQueues;
+import dev.faultline.vm.sync.KThread;
+
+/**
+ * vm_pageout_scan: one pass over the queues, from the needy end of the inactive queue to the killing of a process.
+ *
+ * @see "vm-semantics 3.5 A to F, 5.7 Scan; vm_pageout.c"
+ */
+final class PageoutScan {
+  /*
+   * Implementation overview
+   *
+   * Walking   Nobody saves a next page: each turn takes the head under Q and either moves it to another queue or rotates it to the tail
+   *           (R22). The turns are bounded by the length at the start.
+   * Identity  A queued page's object is stable under Q; its lock ranks below Q, so it is tried, and a miss rotates the page (R38).
+   *           Everything about the page is then read under O and Q.
+   * Cleaning  Q is let go, O is kept into PageoutClean, which lets go of it. For a vnode's page V is tried while O and Q are held.
+   */
+  private static final int MAXSCAN = 1024;
+  private static final int ACT_ADVANCE = 3;
+  private static final int ACT_DECLINE = 1;
+  private static final int ACT_MAX = 100;
+
+  private final ResidentPages pages; // (C)
+  private final VmPageQueues queues; // (C)
+  private final FreeList freeList; // (C)
+  private final PageMappings mappings; // (C)
+  private final Cleaner cleaner; // (C)
+  private final SwapState swap; // (C)
+  private final ProcessWalker processes; // (C)
+  private final Thresholds limits; // (C)
+
+  // One pass; the daemon's own.
+  private int freed;
+  private int started;
+  private int moved; // deactivated, aged or reactivated: the next pass will see something else
+  private int launderLeft;
+
+  PageoutScan(ResidentPages pages, Cleaner cleaner, SwapState swap, ProcessWalker processes) {
+    this.pages = pages;
+    this.queues = pages.queues();
+    this.freeList = pages.freeList();
+    this.mappings = pages.mappings();
+    this.cleaner = cleaner;
+    this.swap = swap;
+    this.processes = processes;
+    this.limits = freeList.thresholds();
+  }
+
+  private int available() {
+    return freeList.freeCount() + freeList.cacheCount();
+  }
+
+  /**
+   * Makes one pass.
+   *
+   * @return whether it changed anything: freed, cached, started a write, aged a page or found a victim
+   */
+  boolean scan() {
+    KThread t = KThread.current();
+    freed = 0;
+    started = 0;
+    moved = 0;
+    launderLeft = pages.pageCount() > 1800 ? 32 : 16;
+    scanInactive(t);
+    scanActive(shortage());
+    while (freeList.freeCount() < limits.freeReserved() && pages.freeCachedHead()) { // D
+      t.count(Event.DFREE);
+      freed++;
+    }
+    boolean progress = freed + started + moved > 0;
+    if (!progress && !swap.isUsable() && !swap.isBusy() && available() < limits.freeMin()) { // F
+      progress = processes.killLargest();
+    }
+    return progress;
+  }
+
+  private void scanInactive(KThread t) { // A
+    for (int left = queues.lengths()[1]; left > 0 && available() < limits.cacheMin() + limits.freeTarget(); left--) {
+      queues.lock.lock();
+      VmPage m = queues.inactiveHeadLocked();
+      if (m == null) {
+        queues.lock.unlock();
+        return;
+      }
+      VmObject o = VmObject.of(m);
+      if (!o.lock.tryLock()) {
+        queues.requeueLocked(m);
+        queues.lock.unlock();
+        continue;
+      }
+      t.count(Event.PDPAGES);
+      examineInactive(t, o, m); // lets go of O and Q
+    }
+  }
+
+  /** Decides on one inactive page. Enters with O and Q held, leaves with neither. */
+  @SuppressWarnings("GuardedBy") // Q is held on entry; the checker cannot follow a lock that a callee releases
+  private void examineInactive(KThread t, VmObject o, VmPage m) {
+    if (m.holdCount() != 0 || m.isBusyAnyway()) {
+      rotate(o, m);
+      return;
+    }
+    collectReference(o, m);
+    if (m.isReferenced() || m.isWanted()) {
+      m.setReferenced(false);
+      queues.activateLocked(m);
+      m.setActCount(Math.min(m.actCount() + ACT_ADVANCE, ACT_MAX + ACT_ADVANCE - 1));
+      moved++;
+      release(o);
+      return;
+    }
+    pages.testDirty(m);
+    if ((m.dirty() & m.valid()) == 0) {
+      reclaimClean(t, o, m);
+      return;
+    }
+    if (launderLeft <= 0 || o.isDead()) {
+      rotate(o, m);
+      return;
+    }
+    ChainVnode v = o.type() == ObjectType.VNODE ? o.chainVnode() : null;
+    if (v != null && !v.tryLock()) {
+      rotate(o, m);
+      return;
+    }
+    queues.lock.unlock();
+    int n = cleaner.clean(o, m, Cleaner.How.ASYNC); // lets go of O
+    if (v != null) {
+      v.unlock();
+    }
+    started += n;
+    launderLeft -= Math.max(1, n);
+    if (n == 0) {
+      requeueIfInactive(m);
+    }
+  }
+
+  /** The page was refused: it must not stay at the head, or the scan would look at nothing else. */
+  private void requeueIfInactive(VmPage m) {
+    queues.lock.lock();
+    if (m.isInactive()) {
+      queues.requeueLocked(m);
+    }
+    queues.lock.unlock();
+  }
+
+  @SuppressWarnings("GuardedBy")
+  private void reclaimClean(KThread t, VmObject o, VmPage m) {
+    if (m.bmapped() != 0) {
+      rotate(o, m);
+      return;
+    }
+    if (m.valid() == 0) {
+      mappings.protect(m, VmProt.NONE);
+      queues.lock.unlock();
+      pages.free(m); // idle and ours by O
+      o.lock.unlock();
+      t.count(Event.DFREE);
+      freed++;
+      return;
+    }
+    if (pages.cacheLocked(m)) {
+      freed++;
+      release(o);
+    } else {
+      rotate(o, m); // turned out to be dirty when it was unmapped (R24)
+    }
+  }
+
+  private int shortage() { // B
+    int[] n = queues.lengths();
+    int shortage = limits.inactiveTarget() - (freeList.freeCount() + n[1] + freeList.cacheCount());
+    if (shortage > 0) {
+      return shortage;
+    }
+    return freed == 0 ? limits.freeMin() - freeList.freeCount() : 1;
+  }
+
+  @SuppressWarnings("GuardedBy")
+  private void scanActive(int wanted) { // C
+    int shortage = wanted;
+    int aged = 0;
+    for (int left = queues.lengths()[0]; left > 0 && aged < MAXSCAN && shortage > 0; left--) {
+      queues.lock.lock();
+      VmPage m = queues.activeHeadLocked();
+      if (m == null) {
+        queues.lock.unlock();
+        return;
+      }
+      VmObject o = VmObject.of(m);
+      if (!o.lock.tryLock()) {
+        queues.requeueLocked(m);
+        queues.lock.unlock();
+        continue;
+      }
+      if (m.isBusyAnyway() || m.holdCount() != 0) {
+        rotate(o, m);
+        continue;
+      }
+      aged++;
+      collectReference(o, m);
+      if (o.refCount() != 0 && m.isReferenced()) {
+        m.setReferenced(false);
+        if (m.actCount() < ACT_MAX) {
+          m.setActCount(m.actCount() + ACT_ADVANCE);
+        }
+        rotate(o, m);
+        moved++;
+        continue;
+      }
+      m.setReferenced(false);
+      m.setActCount(Math.max(0, m.actCount() - ACT_DECLINE));
+      moved++;
+      if (m.actCount() != 0) {
+        rotate(o, m);
+        continue;
+      }
+      shortage--;
+      if (o.refCount() == 0) {
+        pages.testDirty(m);
+        if (m.dirty() == 0 && m.bmapped() == 0 && pages.cacheLocked(m)) {
+          release(o);
+          continue;
+        }
+      }
+      queues.deactivateLocked(m);
+      release(o);
+    }
+  }
+
+  /** Folds the hardware's reference bits into the software's; an object without references has none that count. */
+  private void collectReference(VmObject o, VmPage m) {
+    if (m.pvFlags != 0 && mappings.isReferenced(m)) {
+      mappings.clearReference(m);
+      m.setReferenced(true);
+    }
+    if (o.refCount() == 0) {
+      m.setReferenced(false);
+    }
+  }
+
+  @SuppressWarnings("GuardedBy")
+  private void rotate(VmObject o, VmPage m) {
+    queues.requeueLocked(m);
+    release(o);
+  }
+
+  private void release(VmObject o) {
+    queues.lock.unlock();
+    o.lock.unlock();
+  }
+}
