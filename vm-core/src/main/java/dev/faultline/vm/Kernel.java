@@ -1,0 +1,192 @@
+package dev.faultline.vm;
+
+import dev.faultline.hw.Machine;
+import dev.faultline.hw.strand.Strand;
+import dev.faultline.hw.strand.Strands;
+import dev.faultline.vm.base.Event;
+import dev.faultline.vm.fault.VmFault;
+import dev.faultline.vm.fault.VmFaultWire;
+import dev.faultline.vm.map.VmMaps;
+import dev.faultline.vm.object.ObjectType;
+import dev.faultline.vm.object.VmObjects;
+import dev.faultline.vm.page.ResidentPages;
+import dev.faultline.vm.pageout.PageoutClean;
+import dev.faultline.vm.pageout.PageoutDaemon;
+import dev.faultline.vm.pager.DefaultPager;
+import dev.faultline.vm.pager.SwapPager;
+import dev.faultline.vm.pager.VnodePager;
+import dev.faultline.vm.pager.Volume;
+import dev.faultline.vm.pmap.PmapModule;
+import dev.faultline.vm.proc.ProcessTable;
+import dev.faultline.vm.sync.SyncDomain;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A booted kernel: owns its whole world, machine included. Any number of them live in one JVM, one after another or side by side.
+ *
+ * <p>Booting starts no thread: the page daemon and the interrupt strands start when first needed. The kernel's operations are to be called
+ * on strands of its machine that are kernel threads ({@link #call} makes one of the calling thread).
+ */
+public final class Kernel implements AutoCloseable {
+  /*
+   * Implementation overview
+   *
+   * Construction runs upward through the packages; where a lower package needs a higher one it has declared an interface, which is
+   * installed here before any thread runs. All fields are constant.
+   *
+   * A strand that dies takes the kernel down with it: the first cause is kept, and whoever closes or asks gets it.
+   */
+  private final KernelConfig config; // (C)
+  private final Machine machine; // (C)
+  private final SyncDomain domain; // (C)
+  private final ResidentPages pages; // (C)
+  private final PmapModule pmaps; // (C)
+  private final VmObjects objects; // (C)
+  private final SwapPager swapPager; // (C)
+  private final VnodePager vnodePager; // (C)
+  private final Volume volume; // (C)
+  private final VmFault fault; // (C)
+  private final VmMaps maps; // (C)
+  private final PageoutDaemon daemon; // (C)
+  private final ProcessTable processes; // (C)
+  private volatile @Nullable Throwable death; // set once, by the first strand that dies
+
+  /**
+   * Boots a kernel.
+   *
+   * @param strands where all its strands come from; may be shared by many kernels
+   */
+  public Kernel(KernelConfig config, Strands strands) {
+    this.config = config;
+    Strands world = strands.world(this::strandDied);
+    machine = new Machine(config.machine(), world);
+    int frames = config.machine().frames();
+    int buckets = Math.min(256, Integer.highestOneBit(Math.max(4, frames / 4)));
+    domain = new SyncDomain(config.mode(), world, machine.clock(), config.witness(), buckets, Event.count());
+    pages = new ResidentPages(domain, machine.memory(), config.thresholds(), config.machine().stamps(), config.poison());
+    if (config.allocationFaults() != null) {
+      pages.setAllocationFaults(config.allocationFaults());
+    }
+    pmaps = new PmapModule(domain, machine, pages, config.defects());
+    pages.setMappings(pmaps);
+    objects = new VmObjects(domain, pages, config.cacheMax(), config.defects());
+    swapPager = new SwapPager(objects, machine.disk(), config.swapPages(), config.defects());
+    objects.setPager(ObjectType.SWAP, swapPager);
+    objects.setPager(ObjectType.DEFAULT, new DefaultPager(swapPager));
+    objects.setSwapTransfer(swapPager);
+    volume = new Volume(domain, machine.disk(), config.machine().pageSize(), config.swapPages() * 8L);
+    vnodePager = new VnodePager(objects, volume, config.defects());
+    objects.setPager(ObjectType.VNODE, vnodePager);
+    PageoutClean cleaner = new PageoutClean(objects);
+    objects.setCleaner(cleaner);
+    fault = new VmFault(objects, pmaps, config.defects(), config.probe());
+    maps = new VmMaps(objects, pmaps, config.defects(), new VmFaultWire(objects, fault, config.defects(), config.probe()));
+    processes = new ProcessTable(domain, machine, maps, fault, vnodePager, volume, pages, config.defects());
+    daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager, vnodePager), swapPager, processes);
+  }
+
+  private void strandDied(Strand strand, Throwable t) {
+    if (death == null) {
+      death = t;
+    }
+    processes.strandDied(strand, t);
+  }
+
+  /** Returns what the first strand that died died of, or null. */
+  public @Nullable Throwable death() {
+    return death;
+  }
+
+  public KernelConfig config() {
+    return config;
+  }
+
+  public Machine machine() {
+    return machine;
+  }
+
+  public SyncDomain domain() {
+    return domain;
+  }
+
+  public ResidentPages pages() {
+    return pages;
+  }
+
+  public PmapModule pmaps() {
+    return pmaps;
+  }
+
+  public VmObjects objects() {
+    return objects;
+  }
+
+  public SwapPager swapPager() {
+    return swapPager;
+  }
+
+  public VnodePager vnodePager() {
+    return vnodePager;
+  }
+
+  public Volume volume() {
+    return volume;
+  }
+
+  public VmFault fault() {
+    return fault;
+  }
+
+  public VmMaps maps() {
+    return maps;
+  }
+
+  public ProcessTable processes() {
+    return processes;
+  }
+
+  /** Returns the value of an event counter, all threads together. */
+  public long events(Event e) {
+    return domain.events(e.ordinal());
+  }
+
+  /** Runs {@code body} on the calling thread as a kernel thread, inside the kernel (with the token, in UP mode). */
+  public <T> T call(String name, Supplier<T> body) {
+    return Kernels.call(domain, name, body);
+  }
+
+  /** Runs {@code body} on the calling thread as a kernel thread, inside the kernel. */
+  public void run(String name, Runnable body) {
+    Kernels.call(
+        domain,
+        name,
+        () -> {
+          body.run();
+          return null;
+        });
+  }
+
+  /** Ends the kernel's strands. All processes have ended, or are given up. */
+  @Override
+  public void close() {
+    Strand me = Strand.currentOrNull();
+    if (me == null) {
+      domain.strands().attach("shutdown");
+    }
+    try {
+      daemon.shutdown();
+    } finally {
+      if (me == null) {
+        domain.strands().detach();
+      }
+    }
+    machine.close();
+  }
+
+  @Override
+  public String toString() {
+    return "kernel(" + config.mode() + " " + machine + ")";
+  }
+}

@@ -1,0 +1,141 @@
+package dev.faultline.vm;
+
+import dev.faultline.hw.MachineConfig;
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.base.Thresholds;
+import dev.faultline.vm.fault.FaultProbe;
+import dev.faultline.vm.page.ResidentPages.AllocationFaults;
+import java.util.EnumSet;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The options of one boot. Made with {@link #builder}.
+ *
+ * @param machine the hardware
+ * @param mode how threads exclude each other
+ * @param defects what deviates from the correct kernel
+ * @param swapPages pages of swap at the front of the disk
+ * @param thresholds memory thresholds
+ * @param cacheMax vm_object_cache_max: objects without references that are kept
+ * @param witness whether lock order is checked
+ * @param poison what freed frames are filled with; 0 for nothing
+ * @param probe sees the fault handler's decisions, or null
+ * @param allocationFaults refuses allocations for a test, or null
+ */
+public record KernelConfig(
+    MachineConfig machine,
+    Mode mode,
+    Set<Defect> defects,
+    int swapPages,
+    Thresholds thresholds,
+    int cacheMax,
+    boolean witness,
+    long poison,
+    @Nullable FaultProbe probe,
+    @Nullable AllocationFaults allocationFaults) {
+
+  /** Checks that such a kernel can boot on the machine. */
+  public KernelConfig {
+    if (swapPages < 0 || swapPages * 8L > machine.diskBlocks()) {
+      throw new IllegalArgumentException(
+          "swap of " + swapPages + " pages: must be 0 to " + machine.diskBlocks() / 8 + " pages, the size of the disk");
+    }
+    thresholds.check(machine.frames());
+    defects = defects.isEmpty() ? EnumSet.noneOf(Defect.class) : EnumSet.copyOf(defects);
+  }
+
+  /** Returns a builder for a kernel on {@code machine}, in FIXED mode, with no swap. */
+  public static Builder builder(MachineConfig machine) {
+    return new Builder(machine);
+  }
+
+  /** Returns vm_object_cache_max for a machine of so many frames (vm-semantics 1.6). */
+  static int defaultCacheMax(int frames) {
+    return 84 + (frames > 1000 ? (frames - 1000) / 4 : 0);
+  }
+
+  /** Collects options. */
+  public static final class Builder {
+    private final MachineConfig machine;
+    private Mode mode = Mode.FIXED;
+    private Set<Defect> defects = Defect.defaults();
+    private int swapPages;
+    private @Nullable Thresholds thresholds;
+    private int cacheMax = -1;
+    private boolean witness;
+    private long poison;
+    private @Nullable FaultProbe probe;
+    private @Nullable AllocationFaults allocationFaults;
+
+    private Builder(MachineConfig machine) {
+      this.machine = machine;
+    }
+
+    public Builder mode(Mode m) {
+      mode = m;
+      return this;
+    }
+
+    /** Replaces the default set of defects. */
+    public Builder defects(Set<Defect> d) {
+      defects = d;
+      return this;
+    }
+
+    /** Adds a defect to the default set. */
+    public Builder defect(Defect d) {
+      EnumSet<Defect> s = EnumSet.of(d);
+      s.addAll(defects);
+      defects = s;
+      return this;
+    }
+
+    public Builder swapPages(int n) {
+      swapPages = n;
+      return this;
+    }
+
+    public Builder thresholds(Thresholds t) {
+      thresholds = t;
+      return this;
+    }
+
+    public Builder cacheMax(int n) {
+      cacheMax = n;
+      return this;
+    }
+
+    public Builder witness(boolean on) {
+      witness = on;
+      return this;
+    }
+
+    public Builder poison(long pattern) {
+      poison = pattern;
+      return this;
+    }
+
+    public Builder probe(@Nullable FaultProbe p) {
+      probe = p;
+      return this;
+    }
+
+    public Builder allocationFaults(@Nullable AllocationFaults f) {
+      allocationFaults = f;
+      return this;
+    }
+
+    /**
+     * Returns the options.
+     *
+     * @throws IllegalArgumentException if such a kernel cannot boot on the machine
+     */
+    public KernelConfig build() {
+      Thresholds t = thresholds == null ? Thresholds.forFrames(machine.frames()) : thresholds;
+      int cache = cacheMax < 0 ? defaultCacheMax(machine.frames()) : cacheMax;
+      return new KernelConfig(machine, mode, defects, swapPages, t, cache, witness, poison, probe, allocationFaults);
+    }
+  }
+}

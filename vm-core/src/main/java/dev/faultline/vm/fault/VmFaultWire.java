@@ -1,0 +1,169 @@
+package dev.faultline.vm.fault;
+
+import dev.faultline.vm.base.AllocClass;
+import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.map.VmMap;
+import dev.faultline.vm.map.VmMapEntry;
+import dev.faultline.vm.map.Wiring;
+import dev.faultline.vm.object.ObjectType;
+import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.object.VmObjects;
+import dev.faultline.vm.page.FreeList;
+import dev.faultline.vm.page.ResidentPages;
+import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.pmap.Pmap;
+import dev.faultline.vm.sync.KThread;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Wiring and unwiring of ranges, and the copy of wired memory at fork.
+ *
+ * @see "vm-semantics 4.7, 5.7 Wiring; vm_fault.c :680-852"
+ */
+public final class VmFaultWire implements Wiring {
+  private final VmObjects objects; // (C)
+  private final ResidentPages pages; // (C)
+  private final FreeList freeList; // (C)
+  private final VmFault fault; // (C)
+  private final @Nullable FaultProbe probe; // (C)
+
+  public VmFaultWire(VmObjects objects, VmFault fault, @Nullable FaultProbe probe) {
+    this.objects = objects;
+    this.pages = objects.pages();
+    this.freeList = pages.freeList();
+    this.fault = fault;
+    this.probe = probe;
+  }
+
+  private boolean d(Decision decision, boolean outcome) {
+    if (probe != null) {
+      probe.decided(decision, outcome);
+    }
+    return outcome;
+  }
+
+  /** Waits as :706-708 does while memory is at or below pageout_free_min; false if the process was killed meanwhile. */
+  private boolean awaitMemory(KThread t) {
+    while (d(Decision.D52A, !t.isPageDaemon())
+        && d(Decision.D52B, freeList.freeCount() <= freeList.thresholds().pageoutFreeMin())) {
+      long gen = freeList.generation();
+      if (freeList.freeCount() > freeList.thresholds().pageoutFreeMin()) {
+        continue;
+      }
+      freeList.waitForMemory(gen, true);
+      if (t.isKilled()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * vm_fault_wire. The caller has raised wired_count and holds the map for reading (recursively), or not at all for the kernel's.
+   *
+   * @return the fault's answer; what was wired before a failure has been unwired
+   */
+  @Override
+  public KernReturn wire(VmMap map, long start, long end) {
+    KThread t = KThread.current();
+    int size = objects.pageSize();
+    for (long va = start; d(Decision.D51, va < end); va += size) {
+      KernReturn r = awaitMemory(t) ? fault.fault(map, va, VmProt.READ | VmProt.WRITE, true) : KernReturn.RESOURCE_SHORTAGE;
+      if (d(Decision.D53, r != KernReturn.SUCCESS)) {
+        if (d(Decision.D54, va != start)) {
+          unwire(map, start, va);
+        }
+        return r;
+      }
+    }
+    return KernReturn.SUCCESS;
+  }
+
+  /** vm_fault_unwire: an address without a wired mapping is skipped (W3). The caller holds the map for writing. */
+  @Override
+  public void unwire(VmMap map, long start, long end) {
+    Pmap pmap = map.pmap();
+    if (pmap == null) {
+      return;
+    }
+    int size = objects.pageSize();
+    for (long va = start; d(Decision.D55, va < end); va += size) {
+      d(Decision.D56, pmap.extract(va) < 0);
+      pmap.unwire(va);
+    }
+  }
+
+  /**
+   * vm_fault_copy_entry: copies the resident pages of a wired source entry into a new object for the child's entry.
+   *
+   * @return false if the process was killed while it waited for memory; the child's object then holds what was copied so far
+   */
+  @Override
+  public boolean copyEntry(VmMap dstMap, VmMap srcMap, VmMapEntry dst, VmMapEntry src) {
+    VmObject source = src.object();
+    if (source == null) {
+      throw KernelPanic.of("vm_fault_copy_entry: wired entry without object", src);
+    }
+    VmObject copy = objects.allocate(ObjectType.DEFAULT, dst.end() - dst.start());
+    dst.setObject(copy, 0);
+    Pmap pmap = dstMap.pmap();
+    int size = objects.pageSize();
+    long offset = 0;
+    for (long va = dst.start(); d(Decision.D57, va < dst.end()); va += size, offset += size) {
+      VmPage m = allocate(copy, offset);
+      if (m == null) {
+        return false;
+      }
+      if (!copyPage(source, src.offset() + offset, m)) {
+        throw KernelPanic.of("vm_fault_copy_wired: page missing", source);
+      }
+      m.orDirty(VmPage.ALL_CHUNKS); // R21b
+      m.setReferenced(true);
+      if (pmap != null && (dst.protection() & VmProt.WRITE) != 0 || pmap != null && dst.protection() != 0) {
+        pmap.enter(va, m, dst.protection(), false);
+      }
+      copy.lock.lock();
+      if ((dst.protection() & VmProt.WRITE) != 0) {
+        copy.setWriteable(true);
+      }
+      pages.queues().activate(m);
+      d(Decision.D5, m.isWanted());
+      pages.wakeup(m);
+      copy.lock.unlock();
+    }
+    return true;
+  }
+
+  private @Nullable VmPage allocate(VmObject o, long offset) {
+    KThread t = KThread.current();
+    while (true) {
+      o.lock.lock();
+      VmPage m = pages.alloc(o, offset, AllocClass.NORMAL);
+      o.lock.unlock();
+      if (!d(Decision.D58, m == null)) {
+        return m;
+      }
+      freeList.waitForMemory(t.memoryGen, true); // both maps write-locked: kept, but killable (R36)
+      if (t.isKilled()) {
+        return null;
+      }
+    }
+  }
+
+  /** Copies the page of the source object at {@code offset}, under O(source) from lookup to the end of the copy. */
+  private boolean copyPage(VmObject source, long offset, VmPage to) {
+    source.lock.lock();
+    try {
+      VmPage from = pages.lookup(source, offset);
+      if (d(Decision.D59, from == null) || from == null) {
+        return false;
+      }
+      pages.copy(from, to);
+      return true;
+    } finally {
+      source.lock.unlock();
+    }
+  }
+}
