@@ -1,0 +1,158 @@
+package dev.faultline.vm.map;
+
+import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.VmProt;
+
+/**
+ * vm_map_pageable: wiring and unwiring of a range of addresses, in two passes.
+ *
+ * @see "vm-semantics 3.4 pageable, 5.7 wiring; vm_map.c: vm_map_pageable"
+ */
+final class MapWiring {
+  /*
+   * Implementation overview
+   *
+   * Wire      Pass 1, M write: makes every shadow and object that the faults will need, clips, raises the counts. Pass 2
+   *           faults the pages in, as the recursive owner of a read hold (user maps) or with nothing held (the kernel's:
+   *           its threads are trusted with the region). A recursive upgrade does not exclude other readers, hence pass 1.
+   * Failure   The counts that this call raised are lowered under the read hold, before anybody can change the region. A
+   *           fault of some other thread may have wired pages of any of these entries meanwhile (W1), so each whose count
+   *           fell to 0 is marked unwireDue, and unwired under the next write hold: ours, or that of a delete that comes
+   *           first. (The original unwires what it had wired, and by address: whatever is mapped there by then.)
+   */
+  private MapWiring() {}
+
+  private static boolean isFollowedByHole(VmMap map, VmMapEntry e, long end) {
+    return e.end < end && (e.next == map.entries.header || e.next.start > e.end);
+  }
+
+  static KernReturn unwire(VmMap map, long start, long end) {
+    map.lockWrite();
+    try {
+      VmMapEntry first = map.entries.find(start);
+      if (first == null) {
+        return KernReturn.INVALID_ADDRESS;
+      }
+      for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
+        if (e.wiredCount == 0 || isFollowedByHole(map, e, end)) {
+          return KernReturn.INVALID_ARGUMENT;
+        }
+      }
+      map.clipStart(first, start);
+      for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
+        map.clipEnd(e, end);
+        lower(e);
+        if (e.unwireDue) {
+          map.unwireEntry(e);
+        }
+      }
+      return KernReturn.SUCCESS;
+    } finally {
+      map.unlock();
+    }
+  }
+
+  private static void change(VmMapEntry e, int by) {
+    int n = e.wiredCount + by; // no other thread changes it: M write, or the recursive owner's read hold
+    e.wiredCount = n;
+  }
+
+  /** Takes one wiring off. */
+  private static void lower(VmMapEntry e) {
+    change(e, -1);
+    if (e.wiredCount == 0) {
+      e.unwireDue = true;
+    }
+  }
+
+  static KernReturn wire(VmMap map, long start, long end) {
+    boolean kernel = map.pmap() == map.maps.pmaps().kernelPmap();
+    map.lockWrite();
+    VmMapEntry first = map.entries.find(start);
+    KernReturn refusal = first == null ? KernReturn.INVALID_ADDRESS : raise(map, first, start, end);
+    if (first == null || refusal != KernReturn.SUCCESS) {
+      map.unlock();
+      return refusal;
+    }
+    if (kernel) {
+      map.unlock();
+    } else {
+      map.lock.setRecursive();
+      map.downgrade();
+    }
+    KernReturn r = faultIn(map, first, end); // pass 2
+    if (kernel) {
+      map.lockWrite();
+    }
+    if (r != KernReturn.SUCCESS) {
+      for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
+        lower(e);
+      }
+    }
+    if (!kernel) {
+      map.lock.clearRecursive();
+    }
+    map.unlock();
+    if (r != KernReturn.SUCCESS) {
+      unwireDue(map, start, end);
+    }
+    return r;
+  }
+
+  /** Pass 1. */
+  private static KernReturn raise(VmMap map, VmMapEntry first, long start, long end) {
+    for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
+      if (isFollowedByHole(map, e, end)) { // the original comes upon it on its way and takes the counts back
+        return KernReturn.INVALID_ARGUMENT;
+      }
+    }
+    for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
+      if (e.wiredCount == 0) {
+        prepare(map, e); // before the clipping, for fewer objects
+      }
+      map.clipStart(e, start);
+      map.clipEnd(e, end);
+      change(e, 1);
+      e.unwireDue = false;
+    }
+    return KernReturn.SUCCESS;
+  }
+
+  /** Does what a lookup would need the write lock for. A share map's entries are left: its lock is not ours. */
+  private static void prepare(VmMap map, VmMapEntry e) {
+    if (e.map != null) {
+      return;
+    }
+    if (e.needsCopy && (e.protection & VmProt.WRITE) != 0) {
+      map.shadow(e);
+    } else if (e.object == null) {
+      map.makeObject(e);
+    }
+  }
+
+  private static KernReturn faultIn(VmMap map, VmMapEntry first, long end) {
+    for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
+      if (e.wiredCount == 1) { // else somebody wired its pages before
+        KernReturn r = map.maps.wiring().wire(map, e.start, e.end);
+        if (r != KernReturn.SUCCESS) {
+          return r;
+        }
+      }
+    }
+    return KernReturn.SUCCESS;
+  }
+
+  /** Unwires what a failed wiring left. */
+  private static void unwireDue(VmMap map, long start, long end) {
+    map.lockWrite();
+    try {
+      for (VmMapEntry e = map.entries.firstEndingAbove(start); e != map.entries.header && e.start < end; e = e.next) {
+        if (e.unwireDue) {
+          map.unwireEntry(e);
+        }
+      }
+    } finally {
+      map.unlock();
+    }
+  }
+}

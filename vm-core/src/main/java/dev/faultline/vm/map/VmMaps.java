@@ -1,0 +1,149 @@
+package dev.faultline.vm.map;
+
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.object.ObjectPages;
+import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.object.VmObjects;
+import dev.faultline.vm.pmap.PmapModule;
+import dev.faultline.vm.sync.SyncDomain;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/** The map module: what all maps of a kernel share. */
+public final class VmMaps {
+  private final VmObjects objects; // (C)
+  private final PmapModule pmaps; // (C)
+  private final SyncDomain domain; // (C)
+  final boolean hProtectMask; // (C)
+  final boolean hShareProt; // (C)
+  private final AtomicInteger nextId = new AtomicInteger(); // (A)
+  private final Wiring wiring; // (C)
+  private @Nullable MapObserver observer; // (C) once booted
+  private @Nullable VmObject kernelObject; // (C) once booted
+  private @Nullable VmObject kmemObject; // (C) once booted
+
+  /**
+   * Creates the module.
+   *
+   * @param wiring who wires pages: the fault handler
+   */
+  public VmMaps(VmObjects objects, PmapModule pmaps, Set<Defect> defects, Wiring wiring) {
+    this.objects = objects;
+    this.pmaps = pmaps;
+    this.domain = objects.domain();
+    this.wiring = wiring;
+    this.hProtectMask = defects.contains(Defect.H_PROTECT_MASK);
+    this.hShareProt = defects.contains(Defect.H_SHAREPROT);
+  }
+
+  /** Installs an observer of all maps; before the first thread runs. */
+  public void setObserver(MapObserver o) {
+    observer = o;
+  }
+
+  /** Names the objects of kernel memory, whose pages go with their addresses; at boot. */
+  public void setKernelObjects(VmObject kernel, VmObject kmem) {
+    kernelObject = kernel;
+    kmemObject = kmem;
+  }
+
+  Wiring wiring() {
+    return wiring;
+  }
+
+  @Nullable MapObserver observer() {
+    return observer;
+  }
+
+  boolean isKernelObject(@Nullable VmObject o) {
+    return o != null && (o == kernelObject || o == kmemObject);
+  }
+
+  public VmObjects objects() {
+    return objects;
+  }
+
+  ObjectPages ranges() {
+    return objects.ranges();
+  }
+
+  public PmapModule pmaps() {
+    return pmaps;
+  }
+
+  public SyncDomain domain() {
+    return domain;
+  }
+
+  public int pageSize() {
+    return objects.pageSize();
+  }
+
+  int newId() {
+    return nextId.getAndIncrement();
+  }
+
+  /**
+   * Checks what one map alone cannot know: I-54, that a share map has as many references as entries refer to it, and
+   * I-55, that entries of different maps over the same part of an anonymous object all have needs_copy.
+   *
+   * <p>At quiescence, with no map locked.
+   *
+   * @param mainMaps all maps of address spaces
+   */
+  public void checkInvariants(Iterable<VmMap> mainMaps) {
+    Map<VmMap, Integer> shareMaps = new IdentityHashMap<>();
+    Map<VmObject, List<Mapped>> uses = new HashMap<>();
+    List<VmMap> inOrder = new ArrayList<>();
+    for (VmMap m : mainMaps) {
+      m.checkInvariants();
+      for (VmMapEntry e = m.entries.first(); e != m.entries.header; e = e.next) {
+        if (e.isAMap && shareMaps.merge(e.itsMap(), 1, Integer::sum) == 1) {
+          inOrder.add(e.itsMap());
+        }
+        note(uses, m, e);
+      }
+    }
+    for (VmMap s : inOrder) {
+      s.checkInvariants();
+      int entries = shareMaps.getOrDefault(s, 0);
+      if (s.refCountHint() != entries) {
+        throw KernelPanic.of("I-54 share map has " + entries + " entries referring to it", s);
+      }
+      for (VmMapEntry e = s.entries.first(); e != s.entries.header; e = e.next) {
+        note(uses, s, e);
+      }
+    }
+    uses.values().forEach(VmMaps::checkSharing);
+  }
+
+  private record Mapped(VmMap map, VmMapEntry entry) {
+    boolean overlaps(Mapped other) {
+      return entry.offset < other.entry.offset + (other.entry.end - other.entry.start)
+          && other.entry.offset < entry.offset + (entry.end - entry.start);
+    }
+  }
+
+  private static void note(Map<VmObject, List<Mapped>> uses, VmMap m, VmMapEntry e) {
+    if (e.object != null && e.object.isAnonymous()) {
+      uses.computeIfAbsent(e.object, o -> new ArrayList<>()).add(new Mapped(m, e));
+    }
+  }
+
+  private static void checkSharing(List<Mapped> uses) {
+    for (Mapped a : uses) {
+      for (Mapped b : uses) {
+        if (!a.entry.needsCopy && a.map != b.map && a.overlaps(b)) {
+          throw KernelPanic.of("I-55 entry shares an object without needs_copy", a.map, a.entry, b.map, b.entry);
+        }
+      }
+    }
+  }
+}

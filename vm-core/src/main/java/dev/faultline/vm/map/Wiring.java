@@ -1,0 +1,25 @@
+package dev.faultline.vm.map;
+
+import dev.faultline.vm.base.KernReturn;
+
+/** What the map package asks of the fault handler, which belongs to a higher package. */
+public interface Wiring {
+  /**
+   * vm_fault_wire: faults in and wires every page of a range. The caller has raised the wired counts, and holds M read as
+   * its recursive owner (a user's map) or not at all (the kernel's). May sleep.
+   *
+   * @return the first fault's code that is not SUCCESS; then nothing of the range is left wired by this call
+   */
+  KernReturn wire(VmMap map, long start, long end);
+
+  /** vm_fault_unwire: takes the wiring off every PTE of a range that has it. M(map) held for writing; never sleeps. */
+  void unwire(VmMap map, long start, long end);
+
+  /**
+   * vm_fault_copy_entry: gives {@code dst} of the child an object with copies of all pages of the wired {@code src}.
+   * M(srcMap) held for writing, {@code dstMap} seen by nobody else. May sleep for memory.
+   *
+   * @return false if the process was killed while it waited; the child's object is then incomplete
+   */
+  boolean copyEntry(VmMap dstMap, VmMap srcMap, VmMapEntry dst, VmMapEntry src);
+}
