@@ -13,10 +13,12 @@ final class EntryList {
   /*
    * Implementation overview
    *
-   * List         A ring of entries through prev and next; the header stands at min, before the first and after the last.
+   * List         A ring of entries through prev and next; the header stands at min, before the first and after the
+   *              last.
    * Index        The starts once more, in blocks of at most BLOCK sorted entries, with an array of the blocks' first
    *              starts above them: two binary searches over a few cache lines find an entry among a hundred thousand.
-   *              An insertion moves at most one block's tail, seldom the array above. Appending fills blocks to the brim.
+   *              An insertion moves at most one block's tail, seldom the array above. Appending fills blocks to the
+   *              brim.
    * hint         The last entry found. Opaque: readers write it without excluding each other, and any value is as good
    *              as another, as entries are unlinked only under M write, where the hint is put right.
    * firstFree    An entry up to whose end everything from min on is mapped; where a search for space may begin.

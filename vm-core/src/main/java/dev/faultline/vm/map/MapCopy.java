@@ -19,18 +19,18 @@ final class MapCopy {
    * Implementation overview
    *
    * One instant   The child is to see the parent's memory as of one instant (I-62): the end of the fork. What has been
-   *               write-protected stays so until then. For the parent's own entries M(parent) write sees to that. A share
-   *               map, though, is written through by other address spaces, so every share map that is copied from is
-   *               locked for writing from the beginning of the fork to its end. Two forks may need the same two: they are
-   *               locked in the order of their ids, which nobody else does with two share maps at once.
-   * Protection    No fault is between lookup and pmap_enter while M is held for writing: it either entered its PTE before,
-   *               and the PTE is write-protected here, or looks again and finds needs_copy.
+   *               write-protected stays so until then. For the parent's own entries M(parent) write sees to that. A
+   *               share map, though, is written through by other address spaces, so every share map that is copied from
+   *               is locked for writing from the beginning of the fork to its end. Two forks may need the same two:
+   *               they are locked in the order of their ids, which nobody else does with two share maps at once.
+   * Protection    No fault is between lookup and pmap_enter while M is held for writing: it either entered its PTE
+   *               before, and the PTE is write-protected here, or looks again and finds needs_copy.
    */
   private MapCopy() {}
 
   /**
-   * Fills {@code child} with what {@code parent}'s entries let a child inherit. Caller holds M(parent) write; nobody else
-   * can see the child.
+   * Fills {@code child} with what {@code parent}'s entries let a child inherit. Caller holds M(parent) write; nobody
+   * else can see the child.
    *
    * @param copied receives the share maps that were copied from, locked for writing; the caller unlocks them
    * @return RESOURCE_SHORTAGE if the process was killed while wired memory waited for frames: the child is incomplete
@@ -139,8 +139,8 @@ final class MapCopy {
   }
 
   /**
-   * vm_map_copy_entry: lets {@code d}, which has no object yet and no translations, share what {@code s} has until either
-   * side writes. Caller holds M(src) write.
+   * vm_map_copy_entry: lets {@code d}, which has no object yet and no translations, share what {@code s} has until
+   * either side writes. Caller holds M(src) write.
    */
   private static KernReturn copyEntry(VmMap src, VmMap dst, VmMapEntry s, VmMapEntry d) {
     assert d.wiredCount == 0;

@@ -19,9 +19,9 @@ public final class MapLookup {
   /*
    * Implementation overview
    *
-   * Two lookups      lookup() may sleep for locks, upgrades them, makes shadows and objects. The relookup of a fault that
-   *                  owns busy pages (F14) only tries the locks, and what would need an upgrade is no answer: it must
-   *                  not wait for readers who may wait for its pages (R29, R30, R32). One body serves both.
+   * Two lookups      lookup() may sleep for locks, upgrades them, makes shadows and objects. The relookup of a fault
+   *                  that owns busy pages (F14) only tries the locks, and what would need an upgrade is no answer: it
+   *                  must not wait for readers who may wait for its pages (R29, R30, R32). One body serves both.
    * Upgrade          Whoever misses its upgrade holds nothing and starts over: anything may have changed. After a
    *                  successful one the entry is asked again, as the upgrade of a recursive owner (wiring) does not
    *                  exclude another reader who waits for his.
@@ -212,7 +212,7 @@ public final class MapLookup {
 
   @Override
   public String toString() {
-    return "lookup(" + result + (held ? " held " : " ") + entry + " object=" + object + " +0x" + Long.toHexString(offset)
-        + " prot=" + VmProt.toString(prot) + (wired ? " wired" : "") + ")";
+    return "lookup(" + result + (held ? " held " : " ") + entry + " object=" + object + " +0x"
+        + Long.toHexString(offset) + " prot=" + VmProt.toString(prot) + (wired ? " wired" : "") + ")";
   }
 }

@@ -3,8 +3,8 @@ package dev.faultline.vm.map;
 import dev.faultline.vm.base.Inheritance;
 
 /**
- * Is told what happens to maps, at the instant it does: for the content oracle and for tests. Called with the map's lock
- * held as each method says; must neither sleep nor take a lock.
+ * Is told what happens to maps, at the instant it does: for the content oracle and for tests. Called with the map's
+ * lock held as each method says; must neither sleep nor take a lock, but {@link #upgrading} may.
  */
 public interface MapObserver {
   /** A range was mapped or an entry grew; attributes are final. M(map) held for writing. */
@@ -20,8 +20,8 @@ public interface MapObserver {
   default void inheritanceChanged(VmMap map, long start, long end, Inheritance inheritance) {}
 
   /**
-   * A fork is complete, the instant whose contents the child shares: M(parent) is held for writing, and so is every share
-   * map that the child got a copy of; all that was copied is write-protected on every processor (I-62).
+   * A fork is complete, the instant whose contents the child shares: M(parent) is held for writing, and so is every
+   * share map that the child got a copy of; all that was copied is write-protected on every processor (I-62).
    */
   default void forked(VmMap parent, VmMap child) {}
 

@@ -12,13 +12,15 @@ final class MapWiring {
   /*
    * Implementation overview
    *
-   * Wire      Pass 1, M write: makes every shadow and object that the faults will need, clips, raises the counts. Pass 2
-   *           faults the pages in, as the recursive owner of a read hold (user maps) or with nothing held (the kernel's:
-   *           its threads are trusted with the region). A recursive upgrade does not exclude other readers, hence pass 1.
+   * Wire      Pass 1, M write: makes every shadow and object that the faults will need, clips, raises the counts. Pass
+   *           2 faults the pages in, as the recursive owner of a read hold (user maps) or with nothing held (the
+   *           kernel's: its threads are trusted with the region). A recursive upgrade does not exclude other readers,
+   *           hence pass 1.
    * Failure   The counts that this call raised are lowered under the read hold, before anybody can change the region. A
-   *           fault of some other thread may have wired pages of any of these entries meanwhile (W1), so each whose count
-   *           fell to 0 is marked unwireDue, and unwired under the next write hold: ours, or that of a delete that comes
-   *           first. (The original unwires what it had wired, and by address: whatever is mapped there by then.)
+   *           fault of some other thread may have wired pages of any of these entries meanwhile (W1), so each whose
+   *           count fell to 0 is marked unwireDue, and unwired under the next write hold: ours, or that of a delete
+   *           that comes first. (The original unwires what it had wired, and by address: whatever is mapped there by
+   *           then.)
    */
   private MapWiring() {}
 

@@ -4,7 +4,6 @@ import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.VmProt;
-import dev.faultline.vm.object.ChainVnode;
 import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.pmap.Pmap;
@@ -29,15 +28,16 @@ public final class VmMap implements Channel {
    * Implementation overview
    *
    * Where         Lookup is in MapLookup, the list and its index in EntryList, wiring in MapWiring, what fork copies in
-   *               MapCopy, address spaces in Vmspace.
+   *               MapCopy, msync's writing in MapClean, address spaces in Vmspace.
    * M             Guards the entries: read to walk, write to change; needs_copy and a missing object are resolved under
-   *               an upgraded read hold. Main map before its share map; a parent is released before its submap is taken;
-   *               a map that nobody else can see yet needs no lock.
+   *               an upgraded read hold. Main map before its share map; a parent is released before its submap is
+   *               taken; a map that nobody else can see yet needs no lock.
    * Unlocking     Every path goes through unlock(): after the thread's last map lock it drops the references that were
    *               given up meanwhile (R29). No deallocation of an object or a map happens under M.
    * Order         delete takes the translations away first, then unlinks, then gives references up: a frame that is
    *               freed has no PTE, and what was modified is credited to the right page.
-   * ref_count     Under a leaf lock of its own. Main map: 1 and temporary ones. Share map: the entries that refer to it.
+   * ref_count     Under a leaf lock of its own. Main map: 1 and temporary ones. Share map: the entries that refer to
+   *               it.
    * Invariants    I-53, I-54, I-55.
    * Departures    A refused call has not even clipped; the original clips before it checks. first_free is kept exact
    *               (the original's header counts as ending at the top of the map, and a fit below is missed).
@@ -141,7 +141,9 @@ public final class VmMap implements Channel {
     return ok;
   }
 
-  /** Gives back one hold of M. After the thread's last map lock, drops what it gave up under it (R29); may sleep then. */
+  /**
+   * Gives back one hold of M. After the thread's last map lock, drops what it gave up under it (R29); may sleep then.
+   */
   public void unlock() {
     lock.unlock();
     DeferredReleases.runIfUnlocked(KThread.current());
@@ -192,7 +194,8 @@ public final class VmMap implements Channel {
   }
 
   /**
-   * vm_map_deallocate: drops a reference; the last one of a share map ends it. No mutex and no map lock held; may sleep.
+   * vm_map_deallocate: drops a reference; the last one of a share map ends it. No mutex and no map lock held; may
+   * sleep.
    */
   public void deallocate() {
     boolean last;
@@ -252,8 +255,8 @@ public final class VmMap implements Channel {
   /**
    * The lookup of a thread that owns busy pages (F14): never sleeps, changes nothing.
    *
-   * @return false if a lock was not to be had or the answer would need an upgrade: nothing is held, nothing is known. True
-   *     if {@code r.result()} is the answer, with locks held as after {@link #lookup}
+   * @return false if a lock was not to be had or the answer would need an upgrade: nothing is held, nothing is known.
+   *     True if {@code r.result()} is the answer, with locks held as after {@link #lookup}
    */
   public boolean tryRelookup(MapLookup r, long va, int type) {
     return r.tryLookup(this, va, type);
@@ -281,7 +284,8 @@ public final class VmMap implements Channel {
   }
 
   /**
-   * Tells which entry contains {@code va}; M read is dropped before the answer is used, which may be late (msync of size 0).
+   * Tells which entry contains {@code va}; M read is dropped before the answer is used, which may be late (msync of
+   * size 0).
    *
    * @param bounds receives start and end
    * @return whether there is one
@@ -369,8 +373,8 @@ public final class VmMap implements Channel {
   }
 
   /**
-   * vm_map_insert: maps a range that is free, with every right. Anonymous memory right behind a like entry extends it if
-   * the object can grow. Caller holds M write.
+   * vm_map_insert: maps a range that is free, with every right. Anonymous memory right behind a like entry extends it
+   * if the object can grow. Caller holds M write.
    *
    * @param object consumed on success; null for zero-filled memory
    * @return INVALID_ADDRESS out of bounds, NO_SPACE if something is mapped there
@@ -465,8 +469,8 @@ public final class VmMap implements Channel {
    * mmap at a fixed address: replaces what is mapped there. One write section, so that no other thread sees the range
    * unmapped or with other rights than these (R33).
    *
-   * @return INVALID_ADDRESS out of bounds, PROTECTION_FAILURE if the protection exceeds the maximum; nothing was changed
-   *     then
+   * @return INVALID_ADDRESS out of bounds, PROTECTION_FAILURE if the protection exceeds the maximum; nothing was
+   *     changed then
    */
   public KernReturn mapFixed(Mapping what, long start, long end) {
     if (!isInside(start, end)) {
@@ -730,41 +734,13 @@ public final class VmMap implements Channel {
         }
         at = e.end;
       }
-      Cleaning c = new Cleaning(invalidate);
+      MapClean c = new MapClean(maps.ranges(), invalidate);
       for (VmMapEntry e = entries.firstEndingAbove(from); e != entries.header && e.start < to; e = e.next) {
         pieces(e, Math.max(from, e.start), Math.min(to, e.end), c);
       }
-      return c.failed ? KernReturn.FAILURE : KernReturn.SUCCESS;
+      return c.failed() ? KernReturn.FAILURE : KernReturn.SUCCESS;
     } finally {
       unlock();
-    }
-  }
-
-  private final class Cleaning implements PieceVisitor {
-    private final boolean invalidate;
-    boolean failed;
-
-    Cleaning(boolean invalidate) {
-      this.invalidate = invalidate;
-    }
-
-    @Override
-    public void piece(VmMapEntry entry, VmObject object, long offset, long length) {
-      ChainVnode v = object.chainVnode();
-      if (object.type() != ObjectType.VNODE || v == null) {
-        return;
-      }
-      v.lock(); // V after M; its holders never wait for M
-      try {
-        if ((entry.protection & VmProt.WRITE) != 0) {
-          failed |= !maps.ranges().clean(object, offset, offset + length, false);
-        }
-        if (invalidate) {
-          maps.ranges().remove(object, offset, offset + length, true);
-        }
-      } finally {
-        v.unlock();
-      }
     }
   }
 
@@ -872,7 +848,7 @@ public final class VmMap implements Channel {
 
   @Override
   public String toString() { // racy, for reports
-    return "map(" + id + (isMain ? "" : " share") + " 0x" + Long.toHexString(min) + "-0x" + Long.toHexString(max) + " ref="
-        + refCount + " entries=" + entries.count() + " size=0x" + Long.toHexString(entries.size()) + ")";
+    return "map(" + id + (isMain ? "" : " share") + " 0x" + Long.toHexString(min) + "-0x" + Long.toHexString(max)
+        + " ref=" + refCount + " entries=" + entries.count() + " size=0x" + Long.toHexString(entries.size()) + ")";
   }
 }

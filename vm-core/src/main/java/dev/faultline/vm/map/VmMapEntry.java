@@ -142,8 +142,8 @@ public final class VmMapEntry {
   public String toString() { // racy, for reports
     VmObject o = object;
     VmMap m = map;
-    return "entry(0x" + Long.toHexString(start) + "-0x" + Long.toHexString(end) + " +0x" + Long.toHexString(offset) + " "
-        + VmProt.toString(protection) + "/" + VmProt.toString(maxProtection) + " " + inheritance
+    return "entry(0x" + Long.toHexString(start) + "-0x" + Long.toHexString(end) + " +0x" + Long.toHexString(offset)
+        + " " + VmProt.toString(protection) + "/" + VmProt.toString(maxProtection) + " " + inheritance
         + (copyOnWrite ? " COW" : "") + (needsCopy ? " NEEDS_COPY" : "")
         + (wiredCount != 0 ? " wired=" + wiredCount : "")
         + (o != null ? " object=" + o.id() : "") + (m != null ? (isAMap ? " share=" : " sub=") + m.id() : "") + ")";

@@ -105,9 +105,9 @@ public final class Vmspace {
   }
 
   /**
-   * The address space that a process has after exec: this one, emptied, or a new one if others use it still (vfork). May
-   * sleep. The caller switches its processor to the result's pmap; where that is a new one, it does so before it calls
-   * {@link #free} on this.
+   * The address space that a process has after exec: this one, emptied, or a new one if others use it still (vfork).
+   * May sleep. The caller switches its processor to the result's pmap; where that is a new one, it does so before it
+   * calls {@link #free} on this.
    */
   public Vmspace exec(String name) {
     announce();

@@ -5,8 +5,8 @@ import dev.faultline.vm.base.KernReturn;
 /** What the map package asks of the fault handler, which belongs to a higher package. */
 public interface Wiring {
   /**
-   * vm_fault_wire: faults in and wires every page of a range. The caller has raised the wired counts, and holds M read as
-   * its recursive owner (a user's map) or not at all (the kernel's). May sleep.
+   * vm_fault_wire: faults in and wires every page of a range. The caller has raised the wired counts, and holds M read
+   * as its recursive owner (a user's map) or not at all (the kernel's). May sleep.
    *
    * @return the first fault's code that is not SUCCESS; then nothing of the range is left wired by this call
    */
