@@ -26,6 +26,10 @@ public enum Defect {
   H_COWCLEAN("H-COWCLEAN"),
   /** The copy-on-write step removes wired mappings of a file page and leaves their units behind (R23). */
   H_STEALWIRED("H-STEALWIRED"),
+  /** Page table words are changed by a plain load and store, which may undo what a processor sets in between (R25). */
+  H_PTE_RMW("H-PTE-RMW"),
+  /** A changed page table word is purged from the TLB of the changing thread's own processor only (R25). */
+  H_LOCALFLUSH("H-LOCALFLUSH"),
   /** munmap refuses a range with holes (3.8). */
   H_MUNMAP_HOLE("H-MUNMAP-HOLE"),
   /** vfork copies the address space as fork does (3.8). */
