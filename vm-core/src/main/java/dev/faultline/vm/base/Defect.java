@@ -36,6 +36,8 @@ public enum Defect {
   H_VFORK_COPY("H-VFORK-COPY"),
   /** A share map with one reference is write-protected through its own pmap, which it lacks (3.4). */
   H_SHAREPROT("H-SHAREPROT"),
+  /** A failed swap write leaves its block marked valid (R39). */
+  H_SWERR("H-SWERR"),
   /** Bytes past the end of a file are written out and stay visible (3.6). */
   H_EOFTAIL("H-EOFTAIL"),
   /** A failed file write counts as done (3.6). */

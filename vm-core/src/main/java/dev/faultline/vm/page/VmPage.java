@@ -142,6 +142,21 @@ public final class VmPage implements Channel {
     busyOwner = owner;
   }
 
+  /** Turns the caller's PG_BUSY into one I/O in flight; whoever wants the page goes on waiting. Guard (O). */
+  public void busyToIo() {
+    assert (flags & BUSY) != 0;
+    flags &= ~BUSY;
+    busyOwner = null;
+    busyCount++;
+  }
+
+  /** Turns the only I/O in flight into PG_BUSY by {@code owner}. Guard (O). */
+  public void ioToBusy(Object owner) {
+    assert busyCount == 1;
+    busyCount--;
+    setBusy(owner);
+  }
+
   public @Nullable Object busyOwner() {
     return busyOwner;
   }
