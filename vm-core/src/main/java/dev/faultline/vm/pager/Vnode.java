@@ -1,0 +1,115 @@
+package dev.faultline.vm.pager;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.faultline.vm.object.ChainVnode;
+import dev.faultline.vm.object.PagerData;
+import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.sync.Channel;
+import dev.faultline.vm.sync.KMutex;
+import dev.faultline.vm.sync.LockRank;
+import dev.faultline.vm.sync.SleepLock;
+import dev.faultline.vm.sync.SyncDomain;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file of the volume. It is its object's handle, the private part of its object's pager, and the V of the object's chain.
+ *
+ * <p>Files are not deleted, so there is no use count: whoever has a vnode may keep it.
+ *
+ * @see "vm-semantics 5.1 V and VI; vnode.h"
+ */
+public final class Vnode extends PagerData implements ChainVnode, Channel {
+  /*
+   * Implementation overview
+   *
+   * V          sleepable, recursive: length, block map, and every transfer to or from the file is submitted under it.
+   * VI         the object, and the size as objectOf sees it; sleepers for a DEAD object wait on this vnode with it (R28).
+   * Short      A page that was cut in its middle by a truncation still has its old bytes on the disk. What is noted here is how many of
+   *            them count: a pagein zeroes the rest, a write-out of the page ends the note. So truncation needs no disk, and growing again
+   *            shows zeros. Guard: the volume's lock, as completions forget notes in interrupt context.
+   */
+  private final String name; // (C)
+  private final int number; // (C)
+  final SleepLock lock; // (C) V
+  final KMutex interlock; // (C) VI, LockRank.VNODE_INTERLOCK
+  final BlockMap blocks = new BlockMap(); // V
+  private volatile long size; // bytes; written under V and VI, read under either
+
+  @GuardedBy("interlock")
+  private @Nullable VmObject object;
+
+  @Nullable Map<Long, Integer> shortPages; // the volume's lock; null while there was never one
+
+  Vnode(SyncDomain domain, String name, int number, long size) {
+    this.name = name;
+    this.number = number;
+    this.size = size;
+    this.lock = new SleepLock(domain, this, number * 13 + 11);
+    this.interlock = new KMutex(domain, LockRank.VNODE_INTERLOCK, this);
+  }
+
+  @Override
+  public int channelNumber() {
+    return number * 13 + 12;
+  }
+
+  public String name() {
+    return name;
+  }
+
+  /** Returns the length in bytes. Under V or VI, else a snapshot. */
+  public long size() {
+    return size;
+  }
+
+  void setSize(long bytes) {
+    assert lock.isHeld();
+    assert interlock.isHeld();
+    size = bytes;
+  }
+
+  @GuardedBy("interlock")
+  @Nullable VmObject object() {
+    return object;
+  }
+
+  @GuardedBy("interlock")
+  void setObject(@Nullable VmObject o) {
+    object = o;
+  }
+
+  /** Sets how many bytes of a page on the disk count; fewer than before stay fewer. Caller holds the volume's lock. */
+  void cutPage(long page, int bytes) {
+    if (shortPages == null) {
+      shortPages = new HashMap<>();
+    }
+    shortPages.merge(page, bytes, Math::min);
+  }
+
+  @Override
+  public void lock() {
+    lock.lock();
+  }
+
+  @Override
+  public boolean tryLock() {
+    return lock.tryLock();
+  }
+
+  @Override
+  public void unlock() {
+    lock.unlock();
+  }
+
+  /** Returns whether the calling thread holds V. For assertions. */
+  public boolean isLocked() {
+    return lock.isHeld();
+  }
+
+  @Override
+  public String toString() { // racy, for reports
+    return "vnode(" + name + " size=" + size + ")";
+  }
+}

@@ -1,0 +1,589 @@
+package dev.faultline.vm.pager;
+
+import dev.faultline.hw.Disk;
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Event;
+import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.base.PagerReturn;
+import dev.faultline.vm.object.Extent;
+import dev.faultline.vm.object.ObjectType;
+import dev.faultline.vm.object.Pager;
+import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.object.VmObjects;
+import dev.faultline.vm.page.ResidentPages;
+import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.page.VmPageQueues;
+import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.sync.SyncDomain;
+import java.util.Arrays;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Pages files. Callers of getPages, putPages, hasPage and {@link #setSize} hold V of the vnode.
+ *
+ * @see "vm-semantics 3.6, 5.7 vnode object lookup, R27, R28; vnode_pager.c"
+ */
+public final class VnodePager implements Pager {
+  /*
+   * Implementation overview
+   *
+   * V          is held by whoever comes here, so length and block map stand still; it may be let go before an asynchronous write is done.
+   * Writes     turn PG_BUSY into a count of I/Os (busy > 0), as buffers do. Who waits turns it back; else the completion ends it in
+   *            interrupt context (biodone), under O, and gives up the pip of the pages.
+   * Let go     O around each transfer. Survive: our busy pages and pip, hence the object; V, hence length and block map.
+   * Truncation waits for busy pages beyond the new end under O (R27), so that no transfer knows a disk page that is given back.
+   * EOF        Bytes past the end are zeroed when a page is read, and before it is written, while it is busy and write-protected
+   *            (H-EOFTAIL: not then). In between, stores of its mappers live there.
+   * Departures A partially valid page has its invalid chunks read. The original declared it valid as it was.
+   * Invariants I-50, I-51.
+   */
+  private final SyncDomain domain; // (C)
+  private final VmObjects objects; // (C)
+  private final ResidentPages pages; // (C)
+  private final VmPageQueues queues; // (C)
+  private final Volume volume; // (C)
+  private final Disk disk; // (C)
+  private final TransferPool transfers; // (C)
+  private final int pageSize; // (C)
+  private final int pageShift; // (C)
+  private final boolean hEofTail; // (C)
+  private final boolean hVnputOk; // (C)
+
+  public VnodePager(VmObjects objects, Volume volume, Set<Defect> defects) {
+    this.objects = objects;
+    this.domain = objects.domain();
+    this.pages = objects.pages();
+    this.queues = pages.queues();
+    this.volume = volume;
+    this.disk = volume.disk();
+    this.transfers = new TransferPool(domain);
+    this.pageSize = objects.pageSize();
+    this.pageShift = Integer.numberOfTrailingZeros(pageSize);
+    this.hEofTail = defects.contains(Defect.H_EOFTAIL);
+    this.hVnputOk = defects.contains(Defect.H_VNPUT_OK);
+  }
+
+  SyncDomain domain() {
+    return domain;
+  }
+
+  private long roundPage(long bytes) {
+    return (bytes + pageSize - 1) & -(long) pageSize;
+  }
+
+  private static Vnode vnode(VmObject o) {
+    Vnode v = (Vnode) o.pagerData();
+    assert v != null;
+    return v;
+  }
+
+  // -------------------------------------------------------------------------------------------------------- objects
+
+  /**
+   * vnode_pager_alloc: returns the vnode's object with a new reference, the caller's; makes it if there is none. Sleeps while the object
+   * there is dies, so the caller holds neither V, which that needs, nor a map lock.
+   */
+  @SuppressWarnings("GuardedBy") // VI is let go in the sleep
+  public VmObject objectOf(Vnode v) {
+    v.interlock.lock();
+    while (true) {
+      VmObject o = v.object(); // read again after each sleep: what was there before is gone (R28)
+      if (o == null) {
+        o = objects.allocate(ObjectType.VNODE, roundPage(v.size()), v, v, v);
+        v.setObject(o);
+        v.interlock.unlock();
+        return o;
+      }
+      if (referenceIfLive(o)) {
+        v.interlock.unlock();
+        return o;
+      }
+      domain.sleepQueues().sleepOn(v, v.interlock, "vadead");
+      v.interlock.lock();
+    }
+  }
+
+  private static boolean referenceIfLive(VmObject o) {
+    o.lock.lock();
+    try {
+      if (o.isDead()) {
+        return false;
+      }
+      o.referenceLocked();
+      return true;
+    } finally {
+      o.lock.unlock();
+    }
+  }
+
+  /** The pager keeps nothing for an object: its file stays. */
+  @Override
+  public void dealloc(VmObject o) {}
+
+  /** Ends the tie between a vnode and its dead object, and wakes who waits for that (5.7 terminate). V held, O not. */
+  @Override
+  public void detached(VmObject o) {
+    Vnode v = vnode(o);
+    v.interlock.lock();
+    try {
+      if (v.object() != o) {
+        throw KernelPanic.of("I-51 dead object is not its vnode's", o, v);
+      }
+      v.setObject(null);
+      domain.sleepQueues().wakeup(v);
+    } finally {
+      v.interlock.unlock();
+    }
+  }
+
+  /**
+   * vnode_pager_uncache: lets the vnode's object end with its last reference, at once if there is none. Caller holds V once, which is let
+   * go meanwhile; may sleep long.
+   */
+  public void uncache(Vnode v) {
+    VmObject o;
+    v.interlock.lock();
+    try {
+      o = v.object();
+      if (o == null || !referenceIfLive(o)) {
+        return;
+      }
+    } finally {
+      v.interlock.unlock();
+    }
+    v.unlock(); // our reference keeps the object
+    o.lock.lock();
+    try {
+      o.setCanPersist(false);
+    } finally {
+      o.lock.unlock();
+    }
+    o.deallocate();
+    v.lock();
+  }
+
+  // ------------------------------------------------------------------------------------------------------- has_page
+
+  @Override
+  public boolean hasPage(VmObject o, long pagerOffset, Extent around) {
+    Vnode v = vnode(o);
+    around.before = 0;
+    around.after = 0;
+    long index = pagerOffset >> pageShift;
+    if (pagerOffset < 0 || pagerOffset >= v.size() || v.blocks.lookup(index) == BlockMap.HOLE) {
+      return false;
+    }
+    long last = (v.size() - 1) >> pageShift;
+    around.before = v.blocks.contiguousBefore(index);
+    around.after = (int) Math.min(v.blocks.contiguousAfter(index), last - index);
+    return true;
+  }
+
+  /** A file's object is never a partner of a collapse; for others every page within the file counts as the pager's. */
+  @Override
+  public boolean hasPageLocked(VmObject o, long pagerOffset) {
+    return pagerOffset >= 0 && pagerOffset < vnode(o).size();
+  }
+
+  // ------------------------------------------------------------------------------------------------------- getpages
+
+  @Override
+  public PagerReturn getPages(VmObject o, VmPage[] ms, int count, int req) {
+    Vnode v = vnode(o);
+    assert v.isLocked();
+    long offset = ms[req].offset() + o.pagingOffset();
+    PagerReturn failure = null;
+    int place = BlockMap.HOLE;
+    if (offset >= v.size()) {
+      failure = PagerReturn.BAD;
+    } else {
+      place = v.blocks.lookup(offset >> pageShift);
+      if (place == BlockMap.HOLE) {
+        failure = PagerReturn.FAIL;
+      }
+    }
+    if (failure == null && ms[req].valid() == 0) {
+      return readRun(o, v, ms, count, req, place);
+    }
+    o.lock.lock();
+    try {
+      freeRange(ms, 0, req);
+      freeRange(ms, req + 1, count);
+    } finally {
+      o.lock.unlock();
+    }
+    return failure != null ? failure : readMissing(o, v, ms[req], place);
+  }
+
+  /** Reads the longest run around the requested page that lies in one piece on the disk. */
+  private PagerReturn readRun(VmObject o, Vnode v, VmPage[] ms, int count, int req, int place) {
+    int first = req;
+    int end = req + 1;
+    while (first > 0 && continues(o, v, ms[first - 1], place - (req - first + 1))) {
+      first--;
+    }
+    while (end < count && continues(o, v, ms[end], place + (end - req))) {
+      end++;
+    }
+    if (first > 0 || end < count) {
+      o.lock.lock();
+      try {
+        freeRange(ms, 0, first);
+        freeRange(ms, end, count);
+      } finally {
+        o.lock.unlock();
+      }
+    }
+    int n = end - first;
+    DiskTransfer read = transfers.take();
+    read.setRun(false, place - (req - first), ms, first, n);
+    disk.submit(read);
+    boolean ok = read.await("vnread");
+    transfers.give(read);
+
+    if (ok) {
+      for (int i = first; i < end; i++) {
+        zeroTail(o, v, ms[i]); // busy by us and unmapped
+      }
+    }
+    KThread t = KThread.current();
+    o.lock.lock();
+    try {
+      if (!ok) {
+        freeRange(ms, first, req);
+        freeRange(ms, req + 1, end);
+        return PagerReturn.ERROR;
+      }
+      t.count(Event.VNODEIN);
+      t.count(Event.VNODEPGSIN, n);
+      for (int i = first; i < end; i++) {
+        VmPage m = ms[i];
+        m.clearZero();
+        m.clearDirty(VmPage.ALL_CHUNKS);
+        m.setValid(VmPage.ALL_CHUNKS);
+        if (i != req) {
+          queues.deactivate(m);
+          pages.wakeup(m);
+        }
+      }
+      return PagerReturn.OK;
+    } finally {
+      o.lock.unlock();
+    }
+  }
+
+  private boolean continues(VmObject o, Vnode v, VmPage m, int place) {
+    long offset = m.offset() + o.pagingOffset();
+    return offset >= 0 && offset < v.size() && v.blocks.lookup(offset >> pageShift) == place;
+  }
+
+  /** Reads the invalid chunks of a partially valid page; the valid ones, which may be dirty and mapped, stay as they are. */
+  private PagerReturn readMissing(VmObject o, Vnode v, VmPage m, int place) {
+    KThread t = KThread.current();
+    int missing = ~m.valid() & VmPage.ALL_CHUNKS;
+    DiskTransfer read = transfers.take();
+    boolean ok = true;
+    int chunk = 0;
+    while (ok && missing >> chunk != 0) {
+      chunk += Integer.numberOfTrailingZeros(missing >> chunk);
+      int n = Integer.numberOfTrailingZeros(~(missing >> chunk));
+      read.setChunks(place, m, chunk, n);
+      disk.submit(read);
+      ok = read.await("vnread");
+      chunk += n;
+    }
+    transfers.give(read);
+    if (!ok) {
+      return PagerReturn.ERROR;
+    }
+    zeroTail(o, v, m, missing);
+    t.count(Event.VNODEIN);
+    t.count(Event.VNODEPGSIN);
+    o.lock.lock();
+    try {
+      m.clearZero();
+      m.setValid(VmPage.ALL_CHUNKS);
+    } finally {
+      o.lock.unlock();
+    }
+    return PagerReturn.OK;
+  }
+
+  private void zeroTail(VmObject o, Vnode v, VmPage m) {
+    zeroTail(o, v, m, VmPage.ALL_CHUNKS);
+  }
+
+  /** Zeroes what was read, in the given chunks, of bytes that are past the end of the file, or were once and were never written since. */
+  private void zeroTail(VmObject o, Vnode v, VmPage m, int chunks) {
+    long offset = m.offset() + o.pagingOffset();
+    int good = (int) Math.min(Math.min(v.size() - offset, pageSize), volume.goodBytes(v, offset >> pageShift));
+    int chunk = pageSize / 8;
+    for (int i = good / chunk; i < 8; i++) {
+      if ((chunks & 1 << i) != 0) {
+        pages.memory().zeroBytes(m.frame(), Math.max(good, i * chunk), (i + 1) * chunk);
+      }
+    }
+  }
+
+  private void freeRange(VmPage[] ms, int from, int to) {
+    for (int i = from; i < to; i++) {
+      pages.freeBusy(ms[i]);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------- putpages
+
+  @Override
+  public void putPages(VmObject o, VmPage[] ms, int count, boolean sync, PagerReturn[] results) {
+    Vnode v = vnode(o);
+    assert v.isLocked();
+    KThread t = KThread.current();
+    int i = 0;
+    while (i < count) {
+      int place = placeToWrite(o, v, ms[i]);
+      if (place == BlockMap.HOLE) {
+        results[i] = ms[i].offset() + o.pagingOffset() >= v.size() ? PagerReturn.BAD : PagerReturn.FAIL;
+        i++;
+        continue;
+      }
+      int end = i + 1;
+      while (end < count && placeToWrite(o, v, ms[end]) == place + (end - i)) {
+        end++;
+      }
+      VmPage[] run = Arrays.copyOfRange(ms, i, end);
+      t.count(Event.VNODEOUT);
+      t.count(Event.VNODEPGSOUT, run.length);
+      if (sync) {
+        Arrays.fill(results, i, end, writeAndWait(o, v, run, place) ? PagerReturn.OK : PagerReturn.ERROR);
+      } else {
+        Arrays.fill(results, i, end, PagerReturn.PEND);
+        VnodeWrite w = new VnodeWrite(this, v, o, run);
+        w.setRun(true, place, run, 0, run.length);
+        startIo(o, v, run);
+        disk.submit(w); // pages and pip belong to the completion from here on
+      }
+      i = end;
+    }
+  }
+
+  /** Returns the disk page that a page is to be written to, found for it if it was a hole; HOLE if it is past the end or there is none. */
+  private int placeToWrite(VmObject o, Vnode v, VmPage m) {
+    long offset = m.offset() + o.pagingOffset();
+    if (offset >= v.size()) {
+      return BlockMap.HOLE;
+    }
+    int place = v.blocks.lookup(offset >> pageShift);
+    if (place == BlockMap.HOLE) {
+      place = volume.allocate();
+      if (place != BlockMap.HOLE) {
+        v.blocks.add(offset >> pageShift, place, 1);
+      }
+    }
+    return place;
+  }
+
+  /** Turns PG_BUSY into I/O and, the pages being write-protected, ends what was stored past the end of the file. */
+  private void startIo(VmObject o, Vnode v, VmPage[] run) {
+    o.lock.lock();
+    try {
+      for (VmPage m : run) {
+        m.busyToIo();
+        long good = v.size() - m.offset() - o.pagingOffset();
+        if (good < pageSize && !hEofTail) {
+          pages.memory().zeroBytes(m.frame(), (int) good, pageSize);
+        }
+      }
+    } finally {
+      o.lock.unlock();
+    }
+  }
+
+  private boolean writeAndWait(VmObject o, Vnode v, VmPage[] run, int place) {
+    KThread t = KThread.current();
+    startIo(o, v, run);
+    DiskTransfer w = transfers.take();
+    w.setRun(true, place, run, 0, run.length);
+    disk.submit(w);
+    boolean ok = w.await("vnwrite") || hVnputOk;
+    transfers.give(w);
+    o.lock.lock();
+    try {
+      for (VmPage m : run) {
+        m.ioToBusy(t); // in the hold that ends the I/O: nobody gets in between
+        if (ok) {
+          cleaned(v, o, m);
+        }
+      }
+    } finally {
+      o.lock.unlock();
+    }
+    return ok;
+  }
+
+  /** The page is on the disk. Caller holds O; the page is busy in some way and write-protected. */
+  private void cleaned(Vnode v, VmObject o, VmPage m) {
+    assert (m.pvFlags & VmPage.PV_WRITEABLE) == 0 || !domain.mutexesReal();
+    if (m.pvFlags != 0) {
+      pages.mappings().clearModify(m);
+    }
+    m.clearDirty(VmPage.ALL_CHUNKS);
+    volume.wrotePage(v, (m.offset() + o.pagingOffset()) >> pageShift);
+  }
+
+  /** biodone of an asynchronous write, in interrupt context. A failed write leaves its pages dirty, on the active queue. */
+  void iodone(VnodeWrite w) {
+    VmObject o = w.object;
+    boolean ok = !w.error || hVnputOk;
+    o.lock.lock();
+    try {
+      for (VmPage m : w.pages) {
+        if (ok) {
+          cleaned(w.vnode, o, m);
+        }
+        if (!ok || m.isWanted() || m.isReferenced()) {
+          m.setReferenced(false);
+          queues.lock.lock();
+          try {
+            if (m.isInactive()) {
+              queues.activateLocked(m);
+            }
+          } finally {
+            queues.lock.unlock();
+          }
+        }
+        pages.endIo(m);
+      }
+      o.pipDown(w.pages.length);
+    } finally {
+      o.lock.unlock();
+    }
+    pages.freeList().wakeDaemonForCompletion(); // it may be resting for want of anything to do
+  }
+
+  // -------------------------------------------------------------------------------------------------------- setsize
+
+  /**
+   * vnode_pager_setsize: changes the length of a file. Caller holds V; may sleep.
+   *
+   * <p>Shorter: pages wholly beyond the new end are unmapped and freed, bytes past it in the last page become zero; busy pages are waited
+   * for. Longer: what is added reads as zeros.
+   *
+   * @throws IllegalArgumentException if {@code bytes} is negative or rounds up beyond 2^62
+   */
+  public void setSize(Vnode v, long bytes) {
+    if (bytes < 0 || bytes > 1L << 62) {
+      throw new IllegalArgumentException("file " + v.name() + " of " + bytes + " bytes: must be 0 to 2^62");
+    }
+    assert v.isLocked();
+    long old = v.size();
+    VmObject o;
+    v.interlock.lock();
+    try {
+      v.setSize(bytes); // who makes the object now makes it with this size
+      o = v.object(); // V keeps it, dead or alive: its end needs V
+    } finally {
+      v.interlock.unlock();
+    }
+    if (o != null) {
+      o.lock.lock();
+      try {
+        o.setSize(roundPage(bytes));
+      } finally {
+        o.lock.unlock();
+      }
+    }
+    if (bytes >= old) {
+      return;
+    }
+    long firstGone = roundPage(bytes);
+    if (o != null) {
+      objects.ranges().remove(o, firstGone, Long.MAX_VALUE, false);
+      zeroResidentTail(o, bytes);
+    }
+    volume.forgetCuts(v, firstGone >> pageShift);
+    v.blocks.cut(firstGone >> pageShift, volume::free);
+    int kept = (int) (bytes & (pageSize - 1));
+    if (kept != 0 && v.blocks.lookup(bytes >> pageShift) != BlockMap.HOLE) {
+      volume.cutPage(v, bytes >> pageShift, kept);
+    }
+  }
+
+  /** Zeroes what lies past the new end in the last page, if that is resident. Its mappings stay. */
+  private void zeroResidentTail(VmObject o, long bytes) {
+    int kept = (int) (bytes & (pageSize - 1));
+    if (kept == 0) {
+      return;
+    }
+    o.lock.lock();
+    while (true) {
+      VmPage m = pages.lookup(o, bytes - kept);
+      if (m == null) {
+        break;
+      }
+      if (!m.isBusyAnyway()) {
+        pages.memory().zeroBytes(m.frame(), kept, pageSize);
+        break;
+      }
+      m.setWanted(); // R27
+      domain.sleepQueues().sleepOn(m, o.lock, "vnsize");
+      o.lock.lock();
+    }
+    o.lock.unlock();
+  }
+
+  // ------------------------------------------------------------------------------------------------------ invariants
+
+  /**
+   * Checks I-50 and I-51, and that no disk page belongs to two files. All threads are outside the kernel and the disk is idle.
+   *
+   * @throws KernelPanic with a message that begins with the number of what does not hold
+   */
+  public void checkInvariants() {
+    volume.checkInvariants();
+    volume.forEach(this::checkVnode);
+    objects.forEach(
+        o -> {
+          if (o.type() == ObjectType.VNODE) {
+            checkObject(o);
+          }
+        });
+    if (transfers.inUse() != 0) {
+      throw KernelPanic.of("I-46 transfers in use: " + transfers.inUse());
+    }
+  }
+
+  private void checkVnode(Vnode v) {
+    v.interlock.lock();
+    try {
+      VmObject o = v.object();
+      if (o != null && o.handle() != v) {
+        throw KernelPanic.of("I-51 object of another vnode", v, o);
+      }
+    } finally {
+      v.interlock.unlock();
+    }
+  }
+
+  @SuppressWarnings("GuardedBy") // quiescent; VI ranks before OL, under which this runs
+  private void checkObject(VmObject o) {
+    Vnode v = vnode(o);
+    if (!o.isDead() && v.object() != o) {
+      throw KernelPanic.of("I-51 object is not its vnode's", o, v);
+    }
+    long end = roundPage(v.size());
+    if (o.size() != end) {
+      throw KernelPanic.of("I-50 object's size is not its file's", o, v);
+    }
+    for (VmPage m = o.firstPage(); m != null; m = m.nextInObject()) {
+      if (m.offset() >= end && !m.isBusyAnyway() && m.bmapped() == 0) {
+        throw KernelPanic.of("I-50 page beyond the end of the file", m, v);
+      }
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "vnode pager";
+  }
+}
