@@ -33,6 +33,7 @@ final class PageoutScan {
   private static final int ACT_ADVANCE = 3;
   private static final int ACT_DECLINE = 1;
   private static final int ACT_MAX = 100;
+  private static final int FRUITLESS_MAX = 8; // a new page ages from 5 to 0 and is examined once more in fewer passes
 
   private final ResidentPages pages; // (C)
   private final VmPageQueues queues; // (C)
@@ -48,6 +49,7 @@ final class PageoutScan {
   private int started;
   private int moved; // deactivated, aged or reactivated: the next pass will see something else
   private int launderLeft;
+  private int fruitless; // passes in a row that freed, cached and started nothing
 
   PageoutScan(ResidentPages pages, Cleaner cleaner, SwapState swap, ProcessWalker processes) {
     this.pages = pages;
@@ -65,9 +67,10 @@ final class PageoutScan {
   }
 
   /**
-   * Makes one pass.
+   * Makes one pass. One that only aged pages counts as progress a few times in a row and no more: where nothing can be
+   * written, dirty pages go round from queue to queue for ever.
    *
-   * @return whether it changed anything: freed, cached, started a write, aged a page or found a victim
+   * @return whether another pass may follow at once; else the daemon rests, also while a victim is on its way out
    */
   boolean scan() {
     KThread t = KThread.current();
@@ -81,11 +84,15 @@ final class PageoutScan {
       t.count(Event.DFREE);
       freed++;
     }
-    boolean progress = freed + started + moved > 0;
-    if (!progress && !swap.isUsable() && !swap.isBusy() && available() < limits.freeMin()) { // F
-      progress = processes.killLargest();
+    boolean reclaimed = freed + started > 0;
+    fruitless = reclaimed ? 0 : fruitless + 1;
+    if (reclaimed || (moved > 0 && fruitless < FRUITLESS_MAX)) {
+      return true;
     }
-    return progress;
+    if (!swap.isUsable() && !swap.isBusy() && available() < limits.freeMin()) { // F
+      processes.killLargest();
+    }
+    return false;
   }
 
   private void scanInactive(KThread t) { // A
