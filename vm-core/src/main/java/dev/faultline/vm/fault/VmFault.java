@@ -467,8 +467,6 @@ public final class VmFault {
       copy.orDirty(VmPage.ALL_CHUNKS); // R21
     }
     source.lock.lock();
-    d(Decision.D36, !m.isActive());
-    queues.activate(m);
     if (m.pvFlags != 0) { // everybody loses the old page before our writable mapping can be seen
       if (source.type() == ObjectType.VNODE && !hStealWired) {
         pmaps.removeAllButWired(m);
@@ -476,6 +474,8 @@ public final class VmFault {
         pages.mappings().protect(m, VmProt.NONE);
       }
     }
+    d(Decision.D36, !m.isActive());
+    queues.activate(m); // only now: the last wired mapping may just have gone, and left the page on no queue
     wake(m);
     pipDown(source);
     source.lock.unlock();

@@ -150,7 +150,11 @@ public final class ObjectPages {
     for (long offset : offsets(o, start, end)) {
       VmPage m = awaitIdle(o, offset, "vmopmr");
       if (m != null) {
+        boolean wired = m.wireCount() != 0; // O held and page idle: nobody wires it
         pages().mappings().protect(m, VmProt.NONE);
+        if (wired) {
+          pages().queues().activate(m); // what took its last wiring off left it on no queue
+        }
       }
     }
     o.pipDown(1);
