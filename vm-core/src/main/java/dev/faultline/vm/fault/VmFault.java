@@ -238,10 +238,12 @@ public final class VmFault {
     if (d(Decision.D12A, m.isBusy()) || d(Decision.D12B, m.busyCount() != 0)) {
       return awaitBusy(f, m);
     }
-    boolean wasCached = m.isCached(); // leaves the cache queue only under O, which we hold, or by a try for it
-    if (d(Decision.D14A, wasCached)
-        && d(Decision.D14B, freeList.freeCount() + freeList.cacheCount() < freeList.thresholds().freeReserved())) {
-      return awaitMemoryForCached(f, m);
+    boolean wasCached = m.isCached(); // gets on the cache queue only under O, which we hold
+    if (d(Decision.D14A, wasCached)) {
+      long gen = freeList.generation(); // before the test: what is freed after it ends the wait (R9)
+      if (d(Decision.D14B, freeList.freeCount() + freeList.cacheCount() < freeList.thresholds().freeReserved())) {
+        return awaitMemoryForCached(f, m, gen);
+      }
     }
     m.setBusy(f.thread);
     if (!hNoUnqueue) { // INV2
@@ -279,8 +281,7 @@ public final class VmFault {
   }
 
   /** F5c, :277-282: memory is short and the page is on the cache queue, where the daemon may take it: rescue it and wait. */
-  private Step awaitMemoryForCached(FaultState f, VmPage m) {
-    long gen = freeList.generation();
+  private Step awaitMemoryForCached(FaultState f, VmPage m, long gen) {
     queues.activate(m); // never busy across the wait (R6)
     unlockAndDeallocate(f);
     return awaitMemory(f, gen);
