@@ -72,9 +72,8 @@ public final class VmFaultWire implements Wiring {
     for (long va = start; d(Decision.D51, va < end); va += size) {
       KernReturn r = awaitMemory(t) ? fault.fault(map, va, VmProt.READ | VmProt.WRITE, true) : KernReturn.RESOURCE_SHORTAGE;
       if (d(Decision.D53, r != KernReturn.SUCCESS)) {
-        if (d(Decision.D54, va != start)) {
-          unwire(map, start, va);
-        }
+        d(Decision.D54, va != start);
+        unwire(map, start, end); // all of it: an ordinary fault may have wired a page ahead of us (W1)
         return r;
       }
     }
