@@ -206,6 +206,11 @@ public final class ResidentPages {
         zeroed = m.isZero();
       } else if ((c & ~AllocClass.ZERO) != AllocClass.INTERRUPT) {
         m = takeCached(o);
+        if (m == null && (c & ~AllocClass.ZERO) == AllocClass.SYSTEM) {
+          // no cached page was fit, and the queue may be empty now
+          m = freeList.take(t, c);
+          zeroed = m != null && m.isZero();
+        }
       }
       if (m != null) {
         m.flags = VmPage.BUSY | (zeroed ? VmPage.ZERO : 0);
@@ -240,12 +245,12 @@ public final class ResidentPages {
           throw KernelPanic.of("cached page without identity", m);
         }
         if (o != requester && !o.lock.tryLock()) {
-          queues.deactivateLocked(m);
+          queues.skipCachedLocked(m);
           continue;
         }
         try {
           if (m.isBusyAnyway() || m.holdCount != 0 || m.wireCount != 0 || m.bmapped != 0 || m.dirty() != 0 || m.pvFlags != 0) {
-            queues.deactivateLocked(m);
+            queues.skipCachedLocked(m);
             continue;
           }
           wakeIfWanted(m);
@@ -280,13 +285,13 @@ public final class ResidentPages {
         }
         PageOwner o = head.object;
         if (!o.lock.tryLock()) {
-          queues.deactivateLocked(head);
+          queues.skipCachedLocked(head);
           continue;
         }
         try {
           if (head.isBusyAnyway() || head.holdCount != 0 || head.wireCount != 0 || head.bmapped != 0 || head.dirty() != 0
               || head.pvFlags != 0) {
-            queues.deactivateLocked(head);
+            queues.skipCachedLocked(head);
             continue;
           }
           wakeIfWanted(head);

@@ -118,6 +118,17 @@ public final class VmPageQueues {
     freeList.recycled(KThread.current(), m);
   }
 
+  /** Gets a cached page that cannot be taken out of the way of those behind: deactivates it, or, if held, rotates. */
+  @GuardedBy("lock")
+  void skipCachedLocked(VmPage m) {
+    if (m.holdCount == 0) {
+      deactivateLocked(m);
+    } else {
+      cache.remove(m);
+      cache.addTail(m);
+    }
+  }
+
   /** Unqueues; see {@link #unqueueLocked}. */
   public void unqueue(VmPage m) {
     lock.lock();
