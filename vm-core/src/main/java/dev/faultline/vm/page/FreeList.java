@@ -385,20 +385,28 @@ public final class FreeList {
 
   /** zero_idle: takes a free frame to be zeroed, if there are plenty and the zero list is short. */
   public @Nullable VmPage takeForZeroing(int zeroMax) {
+    boolean kick = false;
+    VmPage m;
     lock.lock();
     try {
       if (freeCount <= thresholds.freeReserved() || zero.length >= zeroMax) {
         return null;
       }
-      VmPage m = free.removeHead();
+      m = free.removeHead();
       if (m != null) {
         m.gen++;
         freeCount = freeCount - 1;
+        if (freeCount + cacheCount < thresholds.freeMin() || freeCount < thresholds.pageoutFreeMin()) {
+          kick = raiseNeeded(KThread.current());
+        }
       }
-      return m;
     } finally {
       lock.unlock();
     }
+    if (kick) {
+      kickDaemon();
+    }
+    return m;
   }
 
   /** zero_idle: gives back a frame that is all zeros now. */
