@@ -452,6 +452,8 @@ public final class VmObjects {
       if (o.listNext != null) {
         o.listNext.listPrev = o.listPrev;
       }
+      o.listNext = null;
+      o.listPrev = null;
       objectCount--;
     } finally {
       listLock.unlock();
