@@ -36,6 +36,7 @@ public class KThread {
   // Witness: mutexes held, in order.
   final KMutex[] held;
   int heldCount;
+  int vnodeLocksHeld; // (T) all vnodes together, recursive holds too
 
   /** Number of map locks held, all maps together; deferred work runs when it falls to 0 (R29). */
   public int mapLocksHeld; // (T)

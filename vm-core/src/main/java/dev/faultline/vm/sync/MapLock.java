@@ -45,6 +45,13 @@ public final class MapLock implements Channel {
     return number;
   }
 
+  private void mayWait(KThread me) {
+    Witness w = domain.witness();
+    if (w != null) {
+      w.beforeMapLock(me, this);
+    }
+  }
+
   private void sleep(String tag) {
     waiting = true;
     domain.sleepQueues().sleepOn(this, interlock, tag);
@@ -61,6 +68,7 @@ public final class MapLock implements Channel {
   /** Takes the lock for reading; sleeps while a writer holds it or is queued. */
   public void lockRead() {
     KThread me = KThread.current();
+    mayWait(me);
     interlock.lock();
     while ((wantWrite || wantUpgrade) && recursiveOwner != me) {
       sleep("thrd_read");
@@ -86,6 +94,7 @@ public final class MapLock implements Channel {
   /** Takes the lock for writing; sleeps while others hold it. */
   public void lockWrite() {
     KThread me = KThread.current();
+    mayWait(me);
     interlock.lock();
     if (recursiveOwner == me) {
       recursionDepth++;
@@ -137,6 +146,7 @@ public final class MapLock implements Channel {
    */
   public boolean upgrade() {
     KThread me = KThread.current();
+    mayWait(me);
     interlock.lock();
     readCount--;
     if (recursiveOwner == me) {

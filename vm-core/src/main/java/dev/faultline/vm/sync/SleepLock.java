@@ -28,6 +28,10 @@ public final class SleepLock implements Channel {
   /** Takes the lock, sleeping for it. */
   public void lock() {
     KThread me = KThread.current();
+    Witness w = domain.witness();
+    if (w != null) {
+      w.beforeVnodeLock(me, this);
+    }
     interlock.lock();
     while (owner != null && owner != me) {
       wanted = true;
@@ -36,6 +40,7 @@ public final class SleepLock implements Channel {
     }
     owner = me;
     depth++;
+    me.vnodeLocksHeld++;
     interlock.unlock();
   }
 
@@ -47,6 +52,7 @@ public final class SleepLock implements Channel {
     if (ok) {
       owner = me;
       depth++;
+      me.vnodeLocksHeld++;
     }
     interlock.unlock();
     return ok;
@@ -60,6 +66,7 @@ public final class SleepLock implements Channel {
       interlock.unlock();
       throw KernelPanic.of("vnode unlock by " + me, this);
     }
+    me.vnodeLocksHeld--;
     if (--depth == 0) {
       owner = null;
       if (wanted) {

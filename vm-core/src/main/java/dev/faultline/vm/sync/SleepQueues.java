@@ -62,6 +62,7 @@ public final class SleepQueues {
    */
   public boolean sleepOn(Channel channel, @Nullable KMutex interlock, String tag, long ticks) {
     KThread t = KThread.current();
+    assert interlock == null || interlock.isHeld() : channel;
     if (domain.witness() != null) {
       domain.witness().beforeSleep(t, interlock, channel);
     }

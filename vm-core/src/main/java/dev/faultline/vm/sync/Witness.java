@@ -15,6 +15,9 @@ public final class Witness {
    * Each kernel thread carries the mutexes that it holds, in order of acquisition, in KThread.held, which only that thread touches. A
    * blocking acquisition must rank above all of them, or equal the highest where the sub-order allows it. A try is exempt, but what it
    * gained counts from then on.
+   *
+   * The sleepable locks M and V rank below all mutexes and are slept for: they are checked where they are about to be
+   * taken, whether or not there will be a wait, and are counted, not listed.
    */
   private static final int MAX_HELD = 64;
 
@@ -69,6 +72,19 @@ public final class Witness {
         throw KernelPanic.of("witness: " + t + " sleeps on " + channel + " with a mutex held", held(t));
       }
     }
+  }
+
+  /** Checks that {@code t} may wait for a map lock: it holds no mutex, and no vnode (5.4: nobody waits so). */
+  void beforeMapLock(KThread t, MapLock m) {
+    beforeSleep(t, null, m);
+    if (t.vnodeLocksHeld != 0) {
+      throw KernelPanic.of("witness: lock order: " + t + " waits for " + m + " while it holds a vnode");
+    }
+  }
+
+  /** Checks that {@code t} may wait for a vnode: it holds no mutex. */
+  void beforeVnodeLock(KThread t, SleepLock v) {
+    beforeSleep(t, null, v);
   }
 
   /** Checks that {@code t} holds no mutex at all: it returns to user mode or ends. */
