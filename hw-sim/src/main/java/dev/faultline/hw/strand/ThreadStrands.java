@@ -71,6 +71,7 @@ public final class ThreadStrands extends Strands {
     } finally {
       Strand.bind(null);
       t.setName(idleName);
+      s.restoreInterrupt();
       s.ended.countDown();
     }
   }
@@ -91,6 +92,7 @@ public final class ThreadStrands extends Strands {
     Strand s = Strand.current();
     Strand.bind(null);
     if (s instanceof FreeStrand) {
+      ((FreeStrand) s).restoreInterrupt();
       ((FreeStrand) s).ended.countDown();
     }
   }
@@ -134,6 +136,7 @@ public final class ThreadStrands extends Strands {
     final CountDownLatch ended = new CountDownLatch(1);
     volatile @Nullable Thread thread; // null until the thread runs; an early unpark is remembered in early
     private volatile boolean early;
+    private boolean interrupted; // (T) came while it parked: strands wait on, and hand it to the thread at their end
 
     FreeStrand(int id, String name) {
       super(id, name, false);
@@ -146,6 +149,7 @@ public final class ThreadStrands extends Strands {
         return;
       }
       LockSupport.park(this);
+      keepInterrupt();
     }
 
     @Override
@@ -155,6 +159,21 @@ public final class ThreadStrands extends Strands {
         return;
       }
       LockSupport.parkNanos(this, nanos);
+      keepInterrupt();
+    }
+
+    /** Notes an interrupt and clears it: with it pending no park would wait, and every wait would be a spin. */
+    private void keepInterrupt() {
+      if (Thread.interrupted()) {
+        interrupted = true;
+      }
+    }
+
+    void restoreInterrupt() {
+      if (interrupted) {
+        interrupted = false;
+        Thread.currentThread().interrupt();
+      }
     }
 
     @Override
