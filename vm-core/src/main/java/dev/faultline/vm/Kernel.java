@@ -82,8 +82,9 @@ public final class Kernel implements AutoCloseable {
     PageoutClean cleaner = new PageoutClean(objects);
     objects.setCleaner(cleaner);
     fault = new VmFault(objects, pmaps, config.defects(), config.probe());
-    maps = new VmMaps(objects, pmaps, config.defects(), new VmFaultWire(objects, fault, config.defects(), config.probe()));
-    processes = new ProcessTable(domain, machine, maps, fault, vnodePager, volume, pages, config.defects());
+    maps = new VmMaps(objects, pmaps, config.defects());
+    maps.setWiring(new VmFaultWire(objects, fault, config.probe()));
+    processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.defects());
     daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager, vnodePager), swapPager, processes);
   }
 
@@ -91,7 +92,7 @@ public final class Kernel implements AutoCloseable {
     if (death == null) {
       death = t;
     }
-    processes.strandDied(strand, t);
+    processes.strandDied();
   }
 
   /** Returns what the first strand that died died of, or null. */
