@@ -12,6 +12,7 @@ import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.pageout.PageoutClean;
 import dev.faultline.vm.pageout.PageoutDaemon;
+import dev.faultline.vm.pageout.SwapState;
 import dev.faultline.vm.pager.DefaultPager;
 import dev.faultline.vm.pager.SwapPager;
 import dev.faultline.vm.pager.VnodePager;
@@ -85,7 +86,20 @@ public final class Kernel implements AutoCloseable {
     maps = new VmMaps(objects, pmaps, config.defects());
     maps.setWiring(new VmFaultWire(objects, fault, config.probe()));
     processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.defects());
-    daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager, vnodePager), swapPager, processes);
+    daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager), new Swap(swapPager), processes);
+  }
+
+  /** What the daemon wants to know of the swap pager, which belongs to a lower package and cannot say so itself. */
+  private record Swap(SwapPager pager) implements SwapState {
+    @Override
+    public boolean isUsable() {
+      return pager.isUsable();
+    }
+
+    @Override
+    public boolean isBusy() {
+      return pager.isBusy();
+    }
   }
 
   private void strandDied(Strand strand, Throwable t) {
