@@ -368,7 +368,7 @@ public final class VmFault {
 
   @SuppressWarnings("NullAway") // the first count elements are pages; no pager looks at the rest
   private static VmPage[] marray(FaultState f) {
-    return (VmPage[]) f.marray;
+    return f.marray;
   }
 
   /** Before :360 clears M: a partially valid page that was mapped must not lose what was stored to it (R37). */
@@ -553,15 +553,15 @@ public final class VmFault {
     o.lock.unlock(); // m is busy, M read is held: neither page nor entry can change
     at(FaultPoint.BEFORE_PMAP_ENTER);
     boolean newlyWired = f.look.pmap().enter(f.va, m, f.prot, f.wired);
+    if (d(Decision.D44, f.changeWiring) && !d(Decision.D45, f.wired)) {
+      f.look.pmap().unwire(f.va); // the mapping's own unit, if it has one (W3)
+    }
     o.lock.lock(); // F16
     queues.lock.lock();
     if (newlyWired) {
       queues.wireLocked(m); // W1
     }
-    if (d(Decision.D44, f.changeWiring)) {
-      if (!d(Decision.D45, f.wired) && m.wireCount() > 0) {
-        queues.unwireLocked(m);
-      }
+    if (f.changeWiring) {
       if (m.wireCount() == 0) {
         queues.activateLocked(m);
       }
