@@ -59,11 +59,11 @@ public final class ProgramRunner {
           break;
         }
         Reply reply = carryOut(command, calls, out);
+        if (reply == Reply.SIGKILL) {
+          break; // who is killed says nothing more: it is for the run to say why
+        }
         if (reply != Reply.OK) {
           out.refused(command, reply);
-          if (reply == Reply.SIGKILL) {
-            break;
-          }
         }
       }
     } finally {

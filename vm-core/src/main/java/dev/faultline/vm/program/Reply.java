@@ -1,6 +1,6 @@
 package dev.faultline.vm.program;
 
-/** What the kernel answers to a command of a process. Any but {@link #OK} is printed by its name. */
+/** What the kernel answers to a command of a process. Any but {@link #OK} and {@link #SIGKILL} is printed by its name. */
 public enum Reply {
   /** Done. */
   OK,

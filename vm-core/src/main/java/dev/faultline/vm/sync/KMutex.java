@@ -36,7 +36,7 @@ public final class KMutex extends StrandLock implements Lock {
   }
 
   /** Returns a mutex that excludes in every mode: the machinery of sleep queues and the like, which no mode may do without. */
-  static KMutex alwaysReal(SyncDomain domain, LockRank rank, @Nullable Object subject) {
+  public static KMutex alwaysReal(SyncDomain domain, LockRank rank, @Nullable Object subject) {
     return new KMutex(domain, rank, subject, true);
   }
 

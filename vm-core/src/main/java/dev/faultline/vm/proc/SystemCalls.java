@@ -1,0 +1,491 @@
+package dev.faultline.vm.proc;
+
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Event;
+import dev.faultline.vm.base.Inheritance;
+import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.map.Mapping;
+import dev.faultline.vm.map.VmMap;
+import dev.faultline.vm.map.Vmspace;
+import dev.faultline.vm.object.ObjectType;
+import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.object.VmObjects;
+import dev.faultline.vm.page.FreeList;
+import dev.faultline.vm.page.ResidentPages;
+import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.pager.Vnode;
+import dev.faultline.vm.pager.VnodePager;
+import dev.faultline.vm.pmap.Pmap;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The system calls of VM programs. Each is called by the process's own thread in user mode, and enters and leaves the kernel; a call that
+ * is refused has changed nothing.
+ *
+ * @see "vm-semantics 3.8; vm_mmap.c, kern_fork.c, kern_exit.c, kern_exec.c"
+ */
+public final class SystemCalls {
+  /*
+   * Implementation overview
+   *
+   * Shape        call(): enterKernel, the call proper, leaveKernel, which also turns the result of a killed process into SIGKILL. A panic
+   *              leaves the kernel entered: it takes the run down anyway.
+   * Ranges       Addresses must be multiples of the machine's page size, which need not be the programs' 4096; lengths are rounded up.
+   * mmap         Arguments are checked and the object obtained first, with no map lock; VmMap.mapFixed does the rest in one M write
+   *              section (R33).
+   * Kills        A killed process's call ends where it waits for memory; other waits inside the kernel ignore the mark (5.7).
+   */
+  private static final long FILE_BYTES_MAX = 1L << 62;
+
+  private final ProcessTable table; // (C)
+  private final Kinship kinship; // (C)
+  private final VmObjects objects; // (C)
+  private final VnodePager vnodePager; // (C)
+  private final ResidentPages pages; // (C)
+  private final FreeList freeList; // (C)
+  private final int pageSize; // (C)
+  private final boolean hMunmapHole; // (C)
+  private final boolean hVforkCopy; // (C)
+
+  SystemCalls(
+      ProcessTable table,
+      Kinship kinship,
+      VmObjects objects,
+      VnodePager vnodePager,
+      Set<Defect> defects) {
+    this.table = table;
+    this.kinship = kinship;
+    this.objects = objects;
+    this.vnodePager = vnodePager;
+    this.pages = objects.pages();
+    this.freeList = pages.freeList();
+    this.pageSize = objects.pageSize();
+    hMunmapHole = defects.contains(Defect.H_MUNMAP_HOLE);
+    hVforkCopy = defects.contains(Defect.H_VFORK_COPY);
+  }
+
+  private static VmMap map(ProcThread t) {
+    return t.process().vmspace().map();
+  }
+
+  /** Returns whether [address, address + length) is a range of user pages. */
+  private boolean isRange(VmMap map, long address, long length) {
+    return (address & (pageSize - 1)) == 0
+        && address >= map.min()
+        && length > 0
+        && length <= map.max()
+        && address <= map.max() - roundUp(length);
+  }
+
+  private long roundUp(long length) {
+    return (length + pageSize - 1) & -(long) pageSize;
+  }
+
+  // ---------------------------------------------------------------------------------------------- memory
+
+  /** Maps zero-filled memory at {@code address} instead of what is there. */
+  public CallResult mmapAnon(ProcThread t, long address, long length, int prot, boolean shared) {
+    t.enterKernel();
+    return t.leaveKernel(doMmapAnon(map(t), address, length, prot, shared));
+  }
+
+  private CallResult doMmapAnon(VmMap map, long address, long length, int prot, boolean shared) {
+    if (!isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    long size = roundUp(length);
+    return map(map, address, size, objects.allocate(ObjectType.SWAP, size), 0, prot, shared, false);
+  }
+
+  /**
+   * Maps a file at {@code address} instead of what is there.
+   *
+   * @param offset byte offset in the file, page aligned; the range may reach beyond the file's end
+   */
+  public CallResult mmapFile(
+      ProcThread t, long address, long length, int prot, boolean shared, Vnode file, long offset) {
+    t.enterKernel();
+    return t.leaveKernel(doMmapFile(map(t), address, length, prot, shared, file, offset));
+  }
+
+  private CallResult doMmapFile(
+      VmMap map, long address, long length, int prot, boolean shared, Vnode file, long offset) {
+    if (!isRange(map, address, length)
+        || (offset & (pageSize - 1)) != 0
+        || offset < 0
+        || offset > Long.MAX_VALUE - roundUp(length)) {
+      return CallResult.EINVAL;
+    }
+    long size = roundUp(length);
+    VmObject object = vnodePager.objectOf(file);
+    if (!shared) {
+      object = copyOf(object, offset, size);
+    }
+    return map(map, address, size, object, offset, prot, shared, !shared);
+  }
+
+  /** Returns an object as large as the file's and backed by it, which takes over the caller's reference. */
+  private VmObject copyOf(VmObject file, long offset, long size) {
+    file.lock.lock();
+    long fileSize = file.size();
+    file.lock.unlock();
+    objects.ranges().pmapCopy(file, offset, offset + size);
+    return objects.shadow(file, 0, fileSize);
+  }
+
+  private static CallResult map(
+      VmMap map,
+      long address,
+      long size,
+      VmObject object,
+      long offset,
+      int prot,
+      boolean shared,
+      boolean copyOnWrite) {
+    Mapping m =
+        new Mapping(
+            object,
+            offset,
+            copyOnWrite,
+            false,
+            VmProt.widened(prot),
+            VmProt.ALL,
+            shared ? Inheritance.SHARE : Inheritance.COPY);
+    KernReturn r = map.mapFixed(m, address, address + size);
+    if (r == KernReturn.SUCCESS) {
+      return CallResult.OK;
+    }
+    object.deallocate();
+    return switch (r) {
+      case NO_SPACE, INVALID_ADDRESS, RESOURCE_SHORTAGE -> CallResult.ENOMEM;
+      case PROTECTION_FAILURE -> CallResult.EACCES;
+      default -> CallResult.EINVAL;
+    };
+  }
+
+  /** Removes what is mapped in the range; holes are fine. */
+  public CallResult munmap(ProcThread t, long address, long length) {
+    t.enterKernel();
+    return t.leaveKernel(doMunmap(map(t), address, length));
+  }
+
+  private CallResult doMunmap(VmMap map, long address, long length) {
+    if (!isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    long end = address + roundUp(length);
+    if (hMunmapHole && !map.checkProtection(address, end, VmProt.NONE)) {
+      return CallResult.EINVAL;
+    }
+    return map.remove(address, end) == KernReturn.SUCCESS ? CallResult.OK : CallResult.EINVAL;
+  }
+
+  /** Changes the protection of what is mapped in the range; holes are skipped. */
+  public CallResult mprotect(ProcThread t, long address, long length, int prot) {
+    t.enterKernel();
+    return t.leaveKernel(doMprotect(map(t), address, length, prot));
+  }
+
+  private CallResult doMprotect(VmMap map, long address, long length, int prot) {
+    if (!isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    return switch (map.protect(address, address + roundUp(length), VmProt.widened(prot), false)) {
+      case SUCCESS -> CallResult.OK;
+      case PROTECTION_FAILURE -> CallResult.EACCES;
+      default -> CallResult.EINVAL;
+    };
+  }
+
+  /** Says what a later fork does with what is mapped in the range; holes are skipped. */
+  public CallResult minherit(ProcThread t, long address, long length, Inheritance inheritance) {
+    t.enterKernel();
+    return t.leaveKernel(doMinherit(map(t), address, length, inheritance));
+  }
+
+  private CallResult doMinherit(VmMap map, long address, long length, Inheritance inheritance) {
+    if (!isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    return switch (map.inherit(address, address + roundUp(length), inheritance)) {
+      case SUCCESS -> CallResult.OK;
+      case PROTECTION_FAILURE -> CallResult.EACCES;
+      default -> CallResult.EINVAL;
+    };
+  }
+
+  /**
+   * Advises on the range; changes no content.
+   *
+   * @param unneeded whether the resident pages of the range's own objects are to be deactivated (dontneed, free); no other advice does
+   *     anything
+   */
+  public CallResult madvise(ProcThread t, long address, long length, boolean unneeded) {
+    t.enterKernel();
+    return t.leaveKernel(doMadvise(map(t), address, length, unneeded));
+  }
+
+  private CallResult doMadvise(VmMap map, long address, long length, boolean unneeded) {
+    if (!isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    if (unneeded) {
+      map.forEachPiece(
+          address, address + roundUp(length), (entry, object, offset, size) -> deactivate(object, offset, offset + size));
+    }
+    return CallResult.OK;
+  }
+
+  /** Deactivates the idle resident pages of an object's range. M read is held. */
+  private void deactivate(VmObject object, long start, long end) {
+    object.lock.lock();
+    try {
+      if ((end - start) / pageSize <= object.residentPageCount()) {
+        for (long offset = start; offset < end; offset += pageSize) {
+          VmPage m = pages.lookup(object, offset);
+          if (m != null) {
+            deactivate(m);
+          }
+        }
+        return;
+      }
+      for (VmPage m = object.firstPage(); m != null; m = m.nextInObject()) {
+        if (m.offset() >= start && m.offset() < end) {
+          deactivate(m);
+        }
+      }
+    } finally {
+      object.lock.unlock();
+    }
+  }
+
+  private void deactivate(VmPage m) {
+    if (m.isBusyAnyway() || m.isCached() || m.valid() == 0) {
+      return;
+    }
+    pages.mappings().clearReference(m);
+    m.setReferenced(false);
+    pages.queues().deactivate(m);
+  }
+
+  /** Wires the range. EAGAIN beyond the limit of wired pages (tested without a lock), ENOMEM where it cannot be done. */
+  public CallResult mlock(ProcThread t, long address, long length) {
+    t.enterKernel();
+    return t.leaveKernel(doMlock(map(t), address, length));
+  }
+
+  private CallResult doMlock(VmMap map, long address, long length) {
+    if (!isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    long size = roundUp(length);
+    if (size / pageSize + pages.queues().wireCount() > freeList.thresholds().maxWired()) {
+      return CallResult.EAGAIN;
+    }
+    return map.pageable(address, address + size, false) == KernReturn.SUCCESS ? CallResult.OK : CallResult.ENOMEM;
+  }
+
+  /** Unwires the range; ENOMEM where it is not wired. */
+  public CallResult munlock(ProcThread t, long address, long length) {
+    t.enterKernel();
+    return t.leaveKernel(doMunlock(map(t), address, length));
+  }
+
+  private CallResult doMunlock(VmMap map, long address, long length) {
+    if (!isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    return map.pageable(address, address + roundUp(length), true) == KernReturn.SUCCESS
+        ? CallResult.OK
+        : CallResult.ENOMEM;
+  }
+
+  /** Writes dirty pages of shared file mappings in the range to the disk, and returns when they are there. EIO if one could not be. */
+  public CallResult msync(ProcThread t, long address, long length) {
+    t.enterKernel();
+    return t.leaveKernel(doMsync(map(t), address, length));
+  }
+
+  private CallResult doMsync(VmMap map, long address, long length) {
+    if (!isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    return switch (map.clean(address, address + roundUp(length), false)) {
+      case SUCCESS -> CallResult.OK;
+      case FAILURE -> CallResult.EIO;
+      default -> CallResult.EINVAL;
+    };
+  }
+
+  /**
+   * Tells which pages the hardware finds at this instant, one after the other.
+   *
+   * @param granule what counts as a page, bytes; one of several machine pages is there if they all are, one of less than a page if that is
+   * @param resident is filled with 1 for a page that is there, else 0
+   */
+  public CallResult mincore(ProcThread t, long address, int granules, int granule, byte[] resident) {
+    t.enterKernel();
+    return t.leaveKernel(doMincore(t, address, granules, granule, resident));
+  }
+
+  private CallResult doMincore(ProcThread t, long address, int granules, int granule, byte[] resident) {
+    Vmspace space = t.process().vmspace();
+    if (!isRange(space.map(), address, (long) granules * granule)) {
+      return CallResult.EINVAL;
+    }
+    Pmap pmap = space.pmap();
+    long va = address;
+    for (int i = 0; i < granules; i++) {
+      long end = va + granule;
+      boolean there = true;
+      for (long a = va & -(long) pageSize; a < end && there; a += pageSize) {
+        there = pmap.extract(a) >= 0;
+      }
+      resident[i] = (byte) (there ? 1 : 0);
+      va = end;
+    }
+    return CallResult.OK;
+  }
+
+  /** Changes the length of a file. EINVAL below 0, EFBIG beyond what any file can have. */
+  public CallResult truncate(ProcThread t, Vnode file, long length) {
+    t.enterKernel();
+    return t.leaveKernel(doTruncate(file, length));
+  }
+
+  private CallResult doTruncate(Vnode file, long length) {
+    if (length < 0) {
+      return CallResult.EINVAL;
+    }
+    if (length > FILE_BYTES_MAX) {
+      return CallResult.EFBIG;
+    }
+    file.lock();
+    try {
+      vnodePager.setSize(file, length);
+    } finally {
+      file.unlock();
+    }
+    return CallResult.OK;
+  }
+
+  // ---------------------------------------------------------------------------------------------- processes
+
+  /**
+   * Starts a child with a copy of the address space, as its inheritance says. Waits while memory is short.
+   *
+   * @param main what the child does
+   * @return OK: {@link ProcThread#lastChild} is the child; ENOMEM if there is no memory for it
+   */
+  public CallResult fork(ProcThread t, long pid, ProcessMain main) {
+    t.enterKernel();
+    CallResult r = startChild(t, pid, main, false);
+    if (r == CallResult.OK) {
+      t.count(Event.FORKS);
+    }
+    return t.leaveKernel(r);
+  }
+
+  /** Starts a child in this address space and sleeps until its exec or exit. As {@link #fork} otherwise. */
+  public CallResult vfork(ProcThread t, long pid, ProcessMain main) {
+    t.enterKernel();
+    CallResult r = startChild(t, pid, main, true);
+    Process child = t.lastChild();
+    if (r == CallResult.OK && child != null) {
+      t.count(Event.VFORKS);
+      r = kinship.awaitVforkDone(t, child);
+    }
+    return t.leaveKernel(r);
+  }
+
+  private CallResult startChild(ProcThread t, long pid, ProcessMain main, boolean vfork) {
+    if (!awaitMemory(t)) {
+      return CallResult.SIGKILL;
+    }
+    Process me = t.process();
+    Vmspace space;
+    if (vfork && !hVforkCopy) {
+      space = me.vmspace().share();
+    } else {
+      Vmspace copy = me.vmspace().fork("pid " + Long.toUnsignedString(pid));
+      if (copy == null) {
+        return CallResult.ENOMEM; // killed while it waited for memory (R36)
+      }
+      space = copy;
+    }
+    t.setLastChild(table.spawn(me, pid, space, vfork, main));
+    return CallResult.OK;
+  }
+
+  /** Waits until free + cache &gt;= free_min. Returns false if killed meanwhile. */
+  private boolean awaitMemory(ProcThread t) {
+    while (true) {
+      long gen = freeList.generation();
+      if (freeList.freeCount() + freeList.cacheCount() >= freeList.thresholds().freeMin()) {
+        return true;
+      }
+      freeList.waitForMemory(gen, true);
+      if (t.isKilled()) {
+        return false;
+      }
+    }
+  }
+
+  /** Drops the whole address space, for an empty one of the process's own. */
+  public CallResult exec(ProcThread t) {
+    t.enterKernel();
+    Process me = t.process();
+    Vmspace old = me.vmspace();
+    Vmspace fresh = old.exec(me.toString());
+    if (fresh != old) {
+      me.setVmspace(fresh);
+      t.loadAddressSpace();
+      old.free();
+    }
+    t.count(Event.EXECS);
+    kinship.releaseParent(me);
+    return t.leaveKernel(CallResult.OK);
+  }
+
+  /** Sleeps until {@code child} has exited. ECHILD if it is no child of the caller's (null), or was waited for already. */
+  public CallResult waitFor(ProcThread t, @Nullable Process child) {
+    t.enterKernel();
+    return t.leaveKernel(child == null ? CallResult.ECHILD : kinship.waitFor(t, child));
+  }
+
+  /** Sleeps until as many processes have come to {@code b} as it has parties. */
+  public CallResult barrier(ProcThread t, Barrier b) {
+    t.enterKernel();
+    return t.leaveKernel(kinship.arrive(t, b));
+  }
+
+  /**
+   * Sleeps.
+   *
+   * @param ticks unsigned
+   */
+  public CallResult sleep(ProcThread t, long ticks) {
+    t.enterKernel();
+    return t.leaveKernel(kinship.sleep(t, ticks));
+  }
+
+  /** Ends the process: its memory goes, then its parent hears of it. The thread may only end afterwards. */
+  public void exit(ProcThread t) {
+    t.enterKernel();
+    Process me = t.process();
+    Vmspace space = me.vmspace();
+    kinship.exiting(me);
+    t.leaveAddressSpace();
+    me.setVmspace(null);
+    space.free();
+    kinship.exited(me);
+    t.exitKernel();
+  }
+
+  @Override
+  public String toString() {
+    return "system calls";
+  }
+}

@@ -1,0 +1,66 @@
+package dev.faultline.vm.proc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.faultline.hw.MachineConfig;
+import dev.faultline.hw.strand.ThreadStrands;
+import dev.faultline.vm.Kernel;
+import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.base.VmProt;
+import java.util.concurrent.TimeUnit;
+
+/** A small machine with processes, for tests of this package. */
+final class ProcessWorld implements AutoCloseable {
+  static final int PAGE = 4096;
+
+  private static final ThreadStrands STRANDS = new ThreadStrands();
+
+  final Kernel kernel;
+  final ProcessTable processes;
+  final SystemCalls calls;
+
+  ProcessWorld(Mode mode, int cpus) {
+    this(mode, cpus, 256);
+  }
+
+  ProcessWorld(Mode mode, int cpus, int frames) {
+    MachineConfig machine =
+        MachineConfig.builder().cpus(cpus).frames(frames).diskBlocks(8L * 64).tickNanos(1_000_000).build();
+    kernel = new Kernel(KernelConfig.builder(machine).mode(mode).swapPages(64).witness(true).build(), STRANDS);
+    processes = kernel.processes();
+    calls = processes.systemCalls();
+  }
+
+  /** Starts a first process. */
+  void start(long pid, ProcessMain main) {
+    kernel.run("boot", () -> processes.start(pid, main));
+  }
+
+  /** Maps one page of zeros at {@code address}. */
+  void map(ProcThread t, long address, boolean shared) {
+    CallResult r = calls.mmapAnon(t, address, PAGE, VmProt.READ | VmProt.WRITE, shared);
+    if (r != CallResult.OK) {
+      throw new AssertionError("mmap = " + r);
+    }
+  }
+
+  /** Waits until all processes have ended; they must within some seconds. */
+  void awaitEnd() {
+    kernel.domain().strands().attach("test");
+    try {
+      assertThat(processes.awaitEnd(TimeUnit.SECONDS.toNanos(20))).as("all processes ended").isTrue();
+    } finally {
+      kernel.domain().strands().detach();
+    }
+    Throwable death = kernel.death();
+    if (death != null) {
+      throw new AssertionError("the kernel died", death);
+    }
+  }
+
+  @Override
+  public void close() {
+    kernel.close();
+  }
+}
