@@ -74,7 +74,6 @@ final class MapCopy {
       VmMap s = new VmMap(parent.maps, null, e.start, e.end, false);
       VmMapEntry inside = e.twin();
       inside.wiredCount = 0;
-      inside.unwireDue = false;
       s.entries.link(s.entries.header, inside); // the reference to the object moves along
       e.isAMap = true;
       e.map = s; // the reference that it was made with
@@ -85,7 +84,6 @@ final class MapCopy {
     }
     VmMapEntry twin = e.twin();
     twin.wiredCount = 0;
-    twin.unwireDue = false;
     e.itsMap().reference();
     append(child, twin);
     return KernReturn.SUCCESS;
@@ -94,7 +92,6 @@ final class MapCopy {
   private static KernReturn copy(VmMap parent, VmMap child, VmMapEntry e) {
     VmMapEntry twin = e.twin();
     twin.wiredCount = 0;
-    twin.unwireDue = false;
     twin.object = null;
     twin.map = null;
     twin.isAMap = false;

@@ -17,10 +17,9 @@ final class MapWiring {
    *           kernel's: its threads are trusted with the region). A recursive upgrade does not exclude other readers,
    *           hence pass 1.
    * Failure   The counts that this call raised are lowered under the read hold, before anybody can change the region. A
-   *           fault of some other thread may have wired pages of any of these entries meanwhile (W1), so each whose
-   *           count fell to 0 is marked unwireDue, and unwired under the next write hold: ours, or that of a delete
-   *           that comes first. (The original unwires what it had wired, and by address: whatever is mapped there by
-   *           then.)
+   *           fault of some other thread may have wired pages of any of these entries meanwhile (W1), so what is there
+   *           after the next write lock, and is not wired, is unwired: that is harmless where nothing is Wired (W3).
+   *           (The original unwires what it wired, and counts down by address: whatever is mapped there by then.)
    */
   private MapWiring() {}
 
@@ -43,8 +42,8 @@ final class MapWiring {
       map.clipStart(first, start);
       for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
         map.clipEnd(e, end);
-        lower(e);
-        if (e.unwireDue) {
+        change(e, -1);
+        if (e.wiredCount == 0) {
           map.unwireEntry(e);
         }
       }
@@ -57,14 +56,6 @@ final class MapWiring {
   private static void change(VmMapEntry e, int by) {
     int n = e.wiredCount + by; // no other thread changes it: M write, or the recursive owner's read hold
     e.wiredCount = n;
-  }
-
-  /** Takes one wiring off. */
-  private static void lower(VmMapEntry e) {
-    change(e, -1);
-    if (e.wiredCount == 0) {
-      e.unwireDue = true;
-    }
   }
 
   static KernReturn wire(VmMap map, long start, long end) {
@@ -88,7 +79,7 @@ final class MapWiring {
     }
     if (r != KernReturn.SUCCESS) {
       for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
-        lower(e);
+        change(e, -1);
       }
     }
     if (!kernel) {
@@ -96,7 +87,7 @@ final class MapWiring {
     }
     map.unlock();
     if (r != KernReturn.SUCCESS) {
-      unwireDue(map, start, end);
+      unwireStrays(map, start, end);
     }
     return r;
   }
@@ -115,7 +106,6 @@ final class MapWiring {
       map.clipStart(e, start);
       map.clipEnd(e, end);
       change(e, 1);
-      e.unwireDue = false;
     }
     return KernReturn.SUCCESS;
   }
@@ -144,12 +134,12 @@ final class MapWiring {
     return KernReturn.SUCCESS;
   }
 
-  /** Unwires what a failed wiring left. */
-  private static void unwireDue(VmMap map, long start, long end) {
+  /** Unwires what faults of other threads wired while a wiring that failed was under way. */
+  private static void unwireStrays(VmMap map, long start, long end) {
     map.lockWrite();
     try {
       for (VmMapEntry e = map.entries.firstEndingAbove(start); e != map.entries.header && e.start < end; e = e.next) {
-        if (e.unwireDue) {
+        if (e.wiredCount == 0 && !e.isSubMap) {
           map.unwireEntry(e);
         }
       }

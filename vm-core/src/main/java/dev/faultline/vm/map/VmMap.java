@@ -555,7 +555,7 @@ public final class VmMap implements Channel {
     return a != entries.header && a.end == b.start && a.map == null && b.map == null && a.object == b.object
         && (a.object == null || a.offset + (a.end - a.start) == b.offset)
         && a.inheritance == b.inheritance && a.protection == b.protection && a.maxProtection == b.maxProtection
-        && a.wiredCount == b.wiredCount && a.unwireDue == b.unwireDue
+        && a.wiredCount == b.wiredCount
         && a.copyOnWrite == b.copyOnWrite && a.needsCopy == b.needsCopy;
   }
 
@@ -759,7 +759,7 @@ public final class VmMap implements Channel {
     VmMapEntry last = first;
     for (VmMapEntry e = first; e != entries.header && e.start < end; e = e.next) {
       clipEnd(e, end);
-      if (e.wiredCount != 0 || e.unwireDue) { // before the translations go, or unwiring would miss them
+      if (e.wiredCount != 0) { // first, as pmap_remove is slow with wired translations
         unwireEntry(e);
       }
       VmObject o = e.object;
@@ -788,7 +788,6 @@ public final class VmMap implements Channel {
   void unwireEntry(VmMapEntry e) {
     maps.wiring().unwire(this, e.start, e.end);
     e.wiredCount = 0;
-    e.unwireDue = false;
   }
 
   /** Drops the references of an entry that is in no list any more, once no map is locked (R29). */

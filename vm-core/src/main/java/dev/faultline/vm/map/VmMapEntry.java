@@ -36,9 +36,6 @@ public final class VmMapEntry {
    */
   volatile int wiredCount;
 
-  /** A wiring failed here: PTEs may carry the Wired bit although wiredCount is 0. Volatile as wiredCount is. */
-  volatile boolean unwireDue;
-
   VmMapEntry(long start, long end) {
     this.start = start;
     this.end = end;
@@ -58,7 +55,6 @@ public final class VmMapEntry {
     e.maxProtection = maxProtection;
     e.inheritance = inheritance;
     e.wiredCount = wiredCount;
-    e.unwireDue = unwireDue;
     return e;
   }
 

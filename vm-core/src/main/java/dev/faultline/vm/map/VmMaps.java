@@ -1,5 +1,6 @@
 package dev.faultline.vm.map;
 
+import dev.faultline.hw.PageTable;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.object.ObjectPages;
@@ -24,23 +25,22 @@ public final class VmMaps {
   final boolean hProtectMask; // (C)
   final boolean hShareProt; // (C)
   private final AtomicInteger nextId = new AtomicInteger(); // (A)
-  private final Wiring wiring; // (C)
+  private @Nullable Wiring wiring; // (C) once booted
   private @Nullable MapObserver observer; // (C) once booted
   private @Nullable VmObject kernelObject; // (C) once booted
   private @Nullable VmObject kmemObject; // (C) once booted
 
-  /**
-   * Creates the module.
-   *
-   * @param wiring who wires pages: the fault handler
-   */
-  public VmMaps(VmObjects objects, PmapModule pmaps, Set<Defect> defects, Wiring wiring) {
+  public VmMaps(VmObjects objects, PmapModule pmaps, Set<Defect> defects) {
     this.objects = objects;
     this.pmaps = pmaps;
     this.domain = objects.domain();
-    this.wiring = wiring;
     this.hProtectMask = defects.contains(Defect.H_PROTECT_MASK);
     this.hShareProt = defects.contains(Defect.H_SHAREPROT);
+  }
+
+  /** Tells who wires pages: the fault handler; at boot. */
+  public void setWiring(Wiring w) {
+    wiring = w;
   }
 
   /** Installs an observer of all maps; before the first thread runs. */
@@ -55,7 +55,11 @@ public final class VmMaps {
   }
 
   Wiring wiring() {
-    return wiring;
+    Wiring w = wiring;
+    if (w == null) {
+      throw KernelPanic.of("vm_map: nobody here wires pages");
+    }
+    return w;
   }
 
   @Nullable MapObserver observer() {
@@ -84,6 +88,11 @@ public final class VmMaps {
 
   public int pageSize() {
     return objects.pageSize();
+  }
+
+  /** Returns an empty address space as large as the hardware's. */
+  public Vmspace newVmspace() {
+    return new Vmspace(this, "space", 0, 1L << PageTable.VA_BITS);
   }
 
   int newId() {

@@ -63,6 +63,11 @@ public final class Vmspace {
     return this;
   }
 
+  /** vmspace_fork under a name of no interest; see {@link #fork(String)}. */
+  public @Nullable Vmspace fork() {
+    return fork("child");
+  }
+
   /**
    * vmspace_fork: a new address space with what this one lets a child inherit, as of one instant. No other thread sees
    * the child until the return.
