@@ -83,8 +83,7 @@ public final class Kernel implements AutoCloseable {
     PageoutClean cleaner = new PageoutClean(objects);
     objects.setCleaner(cleaner);
     fault = new VmFault(objects, pmaps, config.defects(), config.probe());
-    maps = new VmMaps(objects, pmaps, config.defects());
-    maps.setWiring(new VmFaultWire(objects, fault, config.probe()));
+    maps = new VmMaps(objects, pmaps, config.defects(), new VmFaultWire(objects, fault, config.probe()));
     processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.defects());
     daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager), new Swap(swapPager), processes);
   }

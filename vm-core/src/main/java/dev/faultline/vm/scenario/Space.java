@@ -126,7 +126,7 @@ public final class Space {
 
   /** Forks. */
   public Space fork() {
-    Vmspace child = world.inKernel(() -> vmspace.fork());
+    Vmspace child = world.inKernel(() -> vmspace.fork("child"));
     if (child == null) {
       throw new IllegalStateException("fork failed");
     }
