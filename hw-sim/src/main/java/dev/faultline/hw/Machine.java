@@ -22,6 +22,8 @@ public final class Machine implements AutoCloseable {
   private final PhysicalMemory memory; // (C)
   private final Cpu[] cpus; // (C)
   private final Shootdown shootdown; // (C)
+  private final Clock clock; // STUB
+  private final Disk disk; // STUB
 
   /**
    * Builds a machine.
@@ -37,6 +39,8 @@ public final class Machine implements AutoCloseable {
       cpus[i] = new Cpu(i, config, memory, strands.controlled());
     }
     shootdown = new Shootdown(cpus, config, strands);
+    clock = new Clock(strands, config.tickNanos());
+    disk = new Disk(memory, strands, config.diskBlocks());
   }
 
   /** Returns what the machine was built from. */
@@ -63,6 +67,9 @@ public final class Machine implements AutoCloseable {
   public int cpus() {
     return cpus.length;
   }
+
+  public Clock clock() { return clock; }
+  public Disk disk() { return disk; }
 
   /** Returns the means to purge TLBs. */
   public Shootdown shootdown() {

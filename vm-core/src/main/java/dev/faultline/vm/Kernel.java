@@ -83,7 +83,8 @@ public final class Kernel implements AutoCloseable {
     PageoutClean cleaner = new PageoutClean(objects);
     objects.setCleaner(cleaner);
     fault = new VmFault(objects, pmaps, config.defects(), config.probe());
-    maps = new VmMaps(objects, pmaps, config.defects(), new VmFaultWire(objects, fault, config.probe()));
+    maps = new VmMaps(objects, pmaps, config.defects());
+    maps.setWiring(new VmFaultWire(objects, fault, config.probe()));
     processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.defects());
     daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager), new Swap(swapPager), processes);
   }
@@ -161,9 +162,9 @@ public final class Kernel implements AutoCloseable {
     return processes;
   }
 
-  /** Returns the value of an event counter, all threads together. */
+  /** Returns the value of an event counter, all threads together. May be called by any thread that is not in the kernel. */
   public long events(Event e) {
-    return domain.events(e.ordinal());
+    return call("events", () -> domain.events(e.ordinal()));
   }
 
   /** Runs {@code body} on the calling thread as a kernel thread, inside the kernel (with the token, in UP mode). */

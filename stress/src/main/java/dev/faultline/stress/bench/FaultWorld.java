@@ -38,7 +38,7 @@ public class FaultWorld {
     MachineConfig machine =
         MachineConfig.builder().cpus(2).frames(frames).pageSize(pageSize).diskBlocks(8L * (swapPages + 4096)).build();
     kernel = new Kernel(KernelConfig.builder(machine).mode(mode).swapPages(swapPages).build(), strands);
-    sharedSpace = kernel.call("boot", () -> kernel.maps().newVmspace("shared"));
+    sharedSpace = kernel.call("boot", () -> kernel.processes().newVmspace("shared"));
   }
 
   @TearDown(Level.Trial)

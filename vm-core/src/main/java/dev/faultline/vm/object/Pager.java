@@ -1,5 +1,6 @@
 package dev.faultline.vm.object;
 
+import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.PagerReturn;
 import dev.faultline.vm.page.VmPage;
 
@@ -9,6 +10,11 @@ import dev.faultline.vm.page.VmPage;
  * @see "vm-semantics 2.5, 3.6; vm_pager.c"
  */
 public interface Pager {
+  /** Makes an object of this type with one reference, the caller's, that stands for nothing else: vm_pager_allocate with a null handle. */
+  default VmObject allocate(long size) {
+    throw KernelPanic.of("vm_pager_allocate: this pager needs a handle", this);
+  }
+
   /**
    * Reads pages in. On entry all are busy by the caller, invalid (the requested one may be partly valid), in {@code o} at consecutive
    * offsets, and the caller holds pip. No mutex is held on entry or on return; may sleep.

@@ -140,7 +140,7 @@ public final class VmObjects {
 
   /** vm_object_allocate: a new object with one reference, the caller's. */
   public VmObject allocate(ObjectType type, long size) {
-    return allocate(type, size, null, null, null);
+    return type == ObjectType.SWAP ? pager(type).allocate(size) : allocate(type, size, null, null, null);
   }
 
   /** vm_object_allocate with a pager: for pagers and mmap. */

@@ -120,6 +120,12 @@ public final class SwapPager implements Pager, SwapTransfer {
   }
 
   /** swap_pager_alloc: a new swap object with an empty table and one reference, the caller's. */
+  @Override
+  public VmObject allocate(long size) {
+    return allocate(size, null);
+  }
+
+  /** Makes a swap object with one reference, for {@code handle} or for nobody. */
   public VmObject allocate(long size, @Nullable Object handle) {
     VmObject o = objects.allocate(ObjectType.DEFAULT, size, handle, null, null);
     o.lock.lock();

@@ -10,6 +10,7 @@ import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.pageout.ProcessWalker;
 import dev.faultline.vm.pager.VnodePager;
+import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
 import java.util.List;
 import java.util.Set;
@@ -81,8 +82,38 @@ public final class ProcessTable implements ProcessWalker {
 
   /** Starts a process without a parent, with an empty address space. The caller is a kernel thread, in the kernel. */
   public Process start(long pid, ProcessMain main) {
-    Vmspace empty = new Vmspace(maps, "pid " + Long.toUnsignedString(pid), 0, USER_END);
-    return spawn(null, pid, empty, false, main);
+    return spawn(null, pid, newVmspace("pid " + Long.toUnsignedString(pid)), false, main);
+  }
+
+  /** Makes an empty address space for user code, with one reference. The caller is a kernel thread, in the kernel. */
+  public Vmspace newVmspace(String name) {
+    return new Vmspace(maps, name, 0, USER_END);
+  }
+
+  /**
+   * Makes the calling thread, which is no strand, the thread of a new process, in user mode on a processor: for benchmarks and tests that
+   * bring their own threads. It is to call {@link SystemCalls#exit} and then {@link #abandon}.
+   *
+   * @param vmspace an address space whose reference the process takes over, or null for an empty one of its own
+   */
+  public ProcThread adopt(long pid, @Nullable Vmspace vmspace) {
+    domain.strands().attach("pid " + pid);
+    KThread boot = new KThread(domain, "adopt", false);
+    domain.token().enter();
+    Process p = kinship.add(null, pid, vmspace == null ? newVmspace("pid " + pid) : vmspace, false);
+    domain.token().leave();
+    boot.end();
+    ProcThread t = new ProcThread(domain, p, scheduler, fault, pages.memory().pageSize(), quantum);
+    t.enterKernel();
+    kinship.began(t);
+    t.leaveKernel(CallResult.OK);
+    return t;
+  }
+
+  /** Ends what {@link #adopt} began, on the same thread, after the process's exit. */
+  public void abandon(ProcThread t) {
+    t.end();
+    domain.strands().detach();
   }
 
   /** Makes a process, which takes over a reference to {@code vmspace}, and starts its strand. */

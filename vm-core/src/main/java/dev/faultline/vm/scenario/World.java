@@ -29,6 +29,7 @@ public final class World implements AutoCloseable {
   private final Strands strands; // (C)
   private final List<Space> spaces = new ArrayList<>(); // the test thread's
   private final List<Actor<?>> actors = new ArrayList<>(); // the test thread's
+  private boolean broken; // the test thread's: kernel code threw
 
   private World(Kernel kernel, FaultGates gates, Strands strands) {
     this.kernel = kernel;
@@ -56,7 +57,7 @@ public final class World implements AutoCloseable {
 
   /** Makes an empty address space. */
   public Space space() {
-    Space s = new Space(this, inKernel(() -> kernel.maps().newVmspace()));
+    Space s = new Space(this, inKernel(() -> kernel.processes().newVmspace("space")));
     spaces.add(s);
     return s;
   }
@@ -74,12 +75,23 @@ public final class World implements AutoCloseable {
 
   /** Runs {@code body} on the calling thread as a kernel thread, in the kernel. */
   public <T> T inKernel(Supplier<T> body) {
-    return kernel.call("test", body);
+    boolean ok = false;
+    try {
+      T result = kernel.call("test", body);
+      ok = true;
+      return result;
+    } finally {
+      broken |= !ok; // locks may still be held: closing must not wait for them
+    }
   }
 
   /** Runs {@code body} on the calling thread as a kernel thread, in the kernel. */
   public void inKernel(Runnable body) {
-    kernel.run("test", body);
+    inKernel(
+        () -> {
+          body.run();
+          return null;
+        });
   }
 
   /** Something that runs beside the test on a strand of its own, as a kernel thread in the kernel. */
@@ -135,6 +147,9 @@ public final class World implements AutoCloseable {
   /** Shuts everything down. */
   @Override
   public void close() {
+    if (broken) {
+      return;
+    }
     for (Actor<?> a : actors) {
       a.join();
     }

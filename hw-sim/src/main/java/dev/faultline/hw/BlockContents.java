@@ -1,0 +1,6 @@
+package dev.faultline.hw;
+
+/** Stub. */
+public interface BlockContents {
+  long word(long byteOffset);
+}
