@@ -9,6 +9,7 @@ import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.object.VmObject;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,12 +34,7 @@ final class MapLookupTest {
 
   @AfterEach
   void end() {
-    world.in(() -> {
-      assertThat(map.isIdle()).as("lock after the test").isTrue();
-      world.maps.checkInvariants(java.util.List.of(map));
-      space.free();
-    });
-    world.close();
+    world.finish(List.of(space));
   }
 
   @ParameterizedTest
@@ -208,7 +204,7 @@ final class MapLookupTest {
       assertThat(r.object()).isSameAs(o);
       assertThat(r.offset).isEqualTo(3 * PAGE);
       child.map().lookupDone(r);
-      world.maps.checkInvariants(java.util.List.of(map, child.map()));
+      world.maps.checkInvariants(List.of(map, child.map()));
       child.free();
 
       assertThat(map.lookup(r, at(3), R)).isEqualTo(KernReturn.SUCCESS);

@@ -61,6 +61,7 @@ final class MapWorld implements AutoCloseable {
   final FakeWiring wiring = new FakeWiring();
   final VmMaps maps;
   private final KThread self;
+  private boolean closed;
   private final Queue<Throwable> deaths = new ConcurrentLinkedQueue<>();
 
   MapWorld(Mode mode) {
@@ -311,11 +312,35 @@ final class MapWorld implements AutoCloseable {
     }
   }
 
-  /** Checks what must hold when nobody is in the kernel, and ends the world. */
+  /**
+   * Checks what must hold when nobody is in the kernel, frees the address spaces, checks that nothing is left, and ends
+   * the world.
+   */
+  void finish(List<Vmspace> spaces) {
+    try (this) {
+      rethrow();
+      in(() -> {
+        for (Vmspace s : spaces) {
+          assertThat(s.map().isIdle()).as("lock of %s after the test", s).isTrue();
+        }
+        maps.checkInvariants(spaces.stream().map(Vmspace::map).toList());
+        pmaps.checkInvariants(finding -> {
+          throw new AssertionError(finding);
+        });
+        spaces.forEach(Vmspace::free);
+        objects.trimCache(0);
+      });
+      assertThat(objects.objectCount()).as("objects that outlive everybody").isZero();
+    }
+  }
+
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
     try {
-      rethrow();
       self.end();
     } finally {
       strands.detach();
