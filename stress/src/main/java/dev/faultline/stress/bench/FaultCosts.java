@@ -50,10 +50,9 @@ public class FaultCosts {
 
   /** Takes the translations away and leaves the pages. */
   @State(Scope.Thread)
-  public static class Unmapped {
+  public static class Unmapped extends Touched {
     @Setup(Level.Invocation)
-    public void unmap(Touched s) {
-      FaultThread t = s.t;
+    public void unmap() {
       t.touchAll();
       t.inKernel(() -> t.space.pmap().remove(t.base, t.page(PAGES)));
     }
@@ -61,43 +60,43 @@ public class FaultCosts {
 
   /** Takes the pages away: they will be zero-filled. */
   @State(Scope.Thread)
-  public static class Dropped {
+  public static class Dropped extends Touched {
     @Setup(Level.Invocation)
-    public void drop(Touched s) {
-      s.t.dropPages();
+    public void drop() {
+      t.dropPages();
     }
   }
 
   /** Writes the pages to swap once, and takes them away before each invocation. */
   @State(Scope.Thread)
-  public static class PagedOut {
+  public static class PagedOut extends Touched {
     private boolean written;
 
     @Setup(Level.Invocation)
-    public void drop(Touched s) {
+    public void drop() {
       if (!written) {
-        s.t.touchAll();
-        s.t.writeToSwap();
+        t.touchAll();
+        t.writeToSwap();
         written = true;
       }
-      s.t.dropPages();
+      t.dropPages();
     }
   }
 
   /** Forks, so that every page is to be copied when it is stored to, and ends the child afterwards. */
   @State(Scope.Thread)
-  public static class Forked {
+  public static class Forked extends Touched {
     private Vmspace child;
 
     @Setup(Level.Invocation)
-    public void fork(Touched s) {
-      s.t.touchAll();
-      s.t.inKernel(() -> child = s.t.space.fork("child"));
+    public void fork() {
+      t.touchAll();
+      t.inKernel(() -> child = t.space.fork("child"));
     }
 
     @TearDown(Level.Invocation)
-    public void free(Touched s) {
-      s.t.inKernel(() -> child.free());
+    public void free() {
+      t.inKernel(() -> child.free());
     }
   }
 
@@ -117,7 +116,7 @@ public class FaultCosts {
   /** A fault on a page that is resident: only the translation is missing. */
   @Benchmark
   @OperationsPerInvocation(PAGES)
-  public long softFault(Touched s, Unmapped u) {
+  public long softFault(Unmapped s) {
     FaultThread t = s.t;
     long sum = 0;
     for (int i = 0; i < PAGES; i++) {
@@ -130,21 +129,21 @@ public class FaultCosts {
   /** A first touch: a page of zeros. */
   @Benchmark
   @OperationsPerInvocation(PAGES)
-  public void zeroFill(Touched s, Dropped d) {
+  public void zeroFill(Dropped s) {
     s.t.touchAll();
   }
 
   /** A store to a page that a fork left to be copied. */
   @Benchmark
   @OperationsPerInvocation(PAGES)
-  public void copyOnWrite(Touched s, Forked f) {
+  public void copyOnWrite(Forked s) {
     s.t.touchAll();
   }
 
   /** A page that was paged out, from a disk without latency; one transfer brings up to eight. */
   @Benchmark
   @OperationsPerInvocation(PAGES)
-  public long pagein(Touched s, PagedOut p) {
+  public long pagein(PagedOut s) {
     FaultThread t = s.t;
     long sum = 0;
     for (int i = 0; i < PAGES; i++) {
