@@ -136,7 +136,8 @@ final class MapWorld implements AutoCloseable {
     void join() {
       boolean ended = strands.join(strand, TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS));
       rethrow();
-      assertThat(ended).as("strand %s ends; it sleeps on %s", strand, thread == null ? null : thread.sleepTag()).isTrue();
+      KThread t = thread;
+      assertThat(ended).as("strand %s ends; it sleeps on %s", strand, t == null ? null : t.sleepTag()).isTrue();
     }
   }
 

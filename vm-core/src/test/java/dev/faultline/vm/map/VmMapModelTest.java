@@ -22,8 +22,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * Entry arithmetic: random operations against a model that keeps one record a page.
  *
- * <p>What a page is backed by is not predicted for anonymous memory, but watched: once it has an object and an offset it
- * keeps them until it is unmapped, and no two pages have the same.
+ * <p>What a page is backed by is not predicted for anonymous memory, but watched: once it has an object and an offset
+ * it keeps them until it is unmapped, and no two pages have the same.
  */
 @Timeout(120)
 final class VmMapModelTest {
@@ -44,7 +44,7 @@ final class VmMapModelTest {
   }
 
   private Page[] model = new Page[PAGES];
-  private final List<VmObject> shared = new ArrayList<>(); // objects of the test's own, each with a reference of its own
+  private final List<VmObject> shared = new ArrayList<>(); // the test keeps a reference to each
 
   static List<Object[]> runs() {
     List<Object[]> runs = new ArrayList<>();
