@@ -151,8 +151,8 @@ final class DeferredReleasesTest {
     begin(mode);
     world.in(() -> {
       for (int i = 0; i < 200; i++) {
-        map.mapFixed(Mapping.anonymous().withInheritance(Inheritance.SHARE), at(2 * i), at(2 * i + 1));
-        world.touch(map, at(2 * i), RW);
+        map.mapFixed(Mapping.anonymous().withInheritance(Inheritance.SHARE), at(2L * i), at(2L * i + 1));
+        world.touch(map, at(2L * i), RW);
       }
       Vmspace child = spaces.get(0).fork();
       map.remove(at(0), at(400));

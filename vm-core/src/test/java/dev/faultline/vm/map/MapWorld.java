@@ -32,16 +32,14 @@ import dev.faultline.vm.sync.SyncDomain;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
 import java.util.Set;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 
 /**
  * Maps over real objects, pages and pmaps, without a fault handler: the test plays its part. The thread that makes the
- * world is a strand of it until it closes it.
+ * world is a strand of it until it closes it, but enters the kernel on other strands, for which it waits with a limit.
  */
 final class MapWorld implements AutoCloseable {
   static final int PAGE = 64;
@@ -62,14 +60,15 @@ final class MapWorld implements AutoCloseable {
   final VmMaps maps;
   private final KThread self;
   private boolean closed;
-  private final Queue<Throwable> deaths = new ConcurrentLinkedQueue<>();
 
   MapWorld(Mode mode) {
     this(mode, Defect.defaults());
   }
 
   MapWorld(Mode mode, Set<Defect> defects) {
-    strands = POOL.world((strand, t) -> deaths.add(t));
+    strands = POOL.world((strand, t) -> {
+      throw new AssertionError(strand + " died", t);
+    });
     strands.attach("test");
     MachineConfig config = MachineConfig.builder().cpus(2).frames(FRAMES).pageSize(PAGE).diskBlocks(0).build();
     machine = new Machine(config, strands);
@@ -84,8 +83,24 @@ final class MapWorld implements AutoCloseable {
     maps.setWiring(wiring);
   }
 
-  /** Runs {@code body} in the kernel, on the calling strand. */
+  /** Runs {@code body} in the kernel: on a strand of its own, so that the test outlives it should it never return. */
   <T> T in(Supplier<T> body) {
+    if (Strand.current() != self.strand()) {
+      return kernel(body);
+    }
+    AtomicReference<T> result = new AtomicReference<>();
+    start("test's", () -> result.set(body.get())).join(3 * PATIENCE_SECONDS); // it may itself wait for others
+    return result.get();
+  }
+
+  void in(Runnable body) {
+    in(() -> {
+      body.run();
+      return null;
+    });
+  }
+
+  private <T> T kernel(Supplier<T> body) {
     domain.token().enter();
     try {
       T result = body.get();
@@ -96,31 +111,26 @@ final class MapWorld implements AutoCloseable {
     }
   }
 
-  void in(Runnable body) {
-    in(() -> {
-      body.run();
-      return null;
-    });
-  }
-
   /** A strand that runs kernel code. */
   final class Running {
     private final Strand strand;
-    private final AtomicBoolean done = new AtomicBoolean();
+    private final AtomicReference<Throwable> death = new AtomicReference<>();
     private volatile KThread thread;
 
     Running(String name, Runnable body) {
       strand = strands.start(name, () -> {
-        KThread t = new KThread(domain, name, false);
-        thread = t;
-        in(body);
-        t.end();
-        done.set(true);
+        try {
+          KThread t = new KThread(domain, name, false);
+          thread = t;
+          kernel(() -> {
+            body.run();
+            return null;
+          });
+          t.end();
+        } catch (Throwable e) {
+          death.set(e);
+        }
       });
-    }
-
-    boolean isDone() {
-      return done.get();
     }
 
     /** Waits until the strand sleeps in the kernel for the reason that {@code tag} names. */
@@ -128,28 +138,36 @@ final class MapWorld implements AutoCloseable {
       await().pollInSameThread().pollInterval(Duration.ofMillis(1)).atMost(PATIENCE_SECONDS, TimeUnit.SECONDS)
           .until(() -> {
             KThread t = thread;
-            return t != null && tag.equals(t.sleepTag()) && t.sleepChannel() != null;
+            return death.get() != null || (t != null && tag.equals(t.sleepTag()) && t.sleepChannel() != null);
           });
+      rethrow();
       return this;
     }
 
+    /** Waits for the strand's end; what it died of is thrown here. */
     void join() {
-      boolean ended = strands.join(strand, TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS));
+      join(PATIENCE_SECONDS);
+    }
+
+    private void join(long seconds) {
+      boolean ended = strands.join(strand, TimeUnit.SECONDS.toNanos(seconds));
       rethrow();
       KThread t = thread;
       assertThat(ended).as("strand %s ends; it sleeps on %s", strand, t == null ? null : t.sleepTag()).isTrue();
+    }
+
+    private void rethrow() {
+      Throwable t = death.get();
+      if (t instanceof Error e) {
+        throw e;
+      } else if (t instanceof RuntimeException e) {
+        throw e;
+      }
     }
   }
 
   Running start(String name, Runnable body) {
     return new Running(name, body);
-  }
-
-  private void rethrow() {
-    Throwable t = deaths.peek();
-    if (t != null) {
-      throw new AssertionError("a strand died: " + t, t);
-    }
   }
 
   Vmspace space() {
@@ -319,7 +337,6 @@ final class MapWorld implements AutoCloseable {
    */
   void finish(List<Vmspace> spaces) {
     try (this) {
-      rethrow();
       in(() -> {
         for (Vmspace s : spaces) {
           assertThat(s.map().isIdle()).as("lock of %s after the test", s).isTrue();
