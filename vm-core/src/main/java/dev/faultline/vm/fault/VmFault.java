@@ -309,7 +309,9 @@ public final class VmFault {
         pages.alloc(f.object, f.offset, d(Decision.D18, f.vp != null) ? AllocClass.NORMAL : AllocClass.NORMAL | AllocClass.ZERO);
     f.m = m;
     if (d(Decision.D19, m == null)) {
-      long gen = f.thread.memoryGen;
+      // Our own placeholder's free is no news: taken for some, it would have us try again for ever where one page is free and two are
+      // needed, and in UP mode without ever letting the daemon in.
+      long gen = f.thread.memoryGen + (f.object != f.firstObject ? 1 : 0);
       unlockAndDeallocate(f);
       return awaitMemory(f, gen);
     }
