@@ -465,14 +465,21 @@ public final class VmMap implements Channel {
     }
   }
 
+  /** {@link #mapFixed(Mapping, long, long, Runnable)} with nothing more to do. */
+  public KernReturn mapFixed(Mapping what, long start, long end) {
+    return mapFixed(what, start, end, () -> {});
+  }
+
   /**
    * mmap at a fixed address: replaces what is mapped there. One write section, so that no other thread sees the range
    * unmapped or with other rights than these (R33).
    *
+   * @param then what else belongs in the write section, after the mapping (translations entered in advance); must not
+   *     sleep nor take a map's lock
    * @return INVALID_ADDRESS out of bounds, PROTECTION_FAILURE if the protection exceeds the maximum; nothing was
    *     changed then
    */
-  public KernReturn mapFixed(Mapping what, long start, long end) {
+  public KernReturn mapFixed(Mapping what, long start, long end, Runnable then) {
     if (!isInside(start, end)) {
       return KernReturn.INVALID_ADDRESS;
     }
@@ -482,7 +489,11 @@ public final class VmMap implements Channel {
     lockWrite();
     try {
       delete(start, end);
-      return insert(what, start, end);
+      KernReturn r = insert(what, start, end);
+      if (r == KernReturn.SUCCESS) {
+        then.run();
+      }
+      return r;
     } finally {
       unlock();
     }

@@ -56,11 +56,10 @@ final class Kinship {
   @GuardedBy("lock")
   private boolean stopped;
 
-  @GuardedBy("lock")
-  private @Nullable String stuck;
-
-  @GuardedBy("lock")
-  private final List<Process> killed = new ArrayList<>(); // for memory, in order
+  // Written under lock, read by anybody.
+  private volatile int liveNow;
+  private volatile @Nullable String stuck;
+  private volatile List<Process> killed = List.of(); // for memory, in order
 
   Kinship(SyncDomain domain) {
     this.domain = domain;
@@ -89,6 +88,7 @@ final class Kinship {
       }
       liveHead = p;
       live++;
+      liveNow = live;
       if (stopped) {
         p.killReason = KillReason.STOPPED;
       }
@@ -289,6 +289,7 @@ final class Kinship {
     p.liveNext = null;
     p.livePrev = null;
     live--;
+    liveNow = live;
   }
 
   @GuardedBy("lock")
@@ -333,7 +334,9 @@ final class Kinship {
         return false;
       }
       victims++;
-      killed.add(largest);
+      List<Process> more = new ArrayList<>(killed);
+      more.add(largest);
+      killed = List.copyOf(more);
       KThread.current().count(Event.KILLS);
       kill(largest, KillReason.OUT_OF_MEMORY);
       return true;
@@ -417,34 +420,19 @@ final class Kinship {
 
   /** Returns who waits for what for ever, in words, or null if nobody does. */
   @Nullable String stuck() {
-    lock.lock();
-    try {
-      return stuck;
-    } finally {
-      lock.unlock();
-    }
+    return stuck;
   }
 
   // ---------------------------------------------------------------------------------------------- inspection
 
-  /** Returns the number of processes that have not exited. */
+  /** Returns the number of processes that have not exited; a snapshot. */
   int live() {
-    lock.lock();
-    try {
-      return live;
-    } finally {
-      lock.unlock();
-    }
+    return liveNow;
   }
 
-  /** Returns the processes that were killed for want of memory, in order. */
+  /** Returns the processes that were killed for want of memory so far, in order. */
   List<Process> killedForMemory() {
-    lock.lock();
-    try {
-      return List.copyOf(killed);
-    } finally {
-      lock.unlock();
-    }
+    return killed;
   }
 
   /** Calls {@code visitor} for each process that has not exited, under the lock; the visitor takes no lock but sleep queues'. */

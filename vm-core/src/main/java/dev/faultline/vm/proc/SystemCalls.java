@@ -14,9 +14,11 @@ import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.pager.SwapPager;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.pager.VnodePager;
 import dev.faultline.vm.pmap.Pmap;
+import dev.faultline.vm.sync.KThread;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -38,11 +40,13 @@ public final class SystemCalls {
    * Kills        A killed process's call ends where it waits for memory; other waits inside the kernel ignore the mark (5.7).
    */
   private static final long FILE_BYTES_MAX = 1L << 62;
+  private static final int INITIAL_PAGES_MAX = 96; // MAX_INIT_PT
 
   private final ProcessTable table; // (C)
   private final Kinship kinship; // (C)
   private final VmObjects objects; // (C)
   private final VnodePager vnodePager; // (C)
+  private final SwapPager swapPager; // (C)
   private final ResidentPages pages; // (C)
   private final FreeList freeList; // (C)
   private final int pageSize; // (C)
@@ -59,6 +63,7 @@ public final class SystemCalls {
     this.kinship = kinship;
     this.objects = objects;
     this.vnodePager = vnodePager;
+    this.swapPager = (SwapPager) objects.pager(ObjectType.SWAP);
     this.pages = objects.pages();
     this.freeList = pages.freeList();
     this.pageSize = objects.pageSize();
@@ -96,7 +101,8 @@ public final class SystemCalls {
       return CallResult.EINVAL;
     }
     long size = roundUp(length);
-    return map(map, address, size, objects.allocate(ObjectType.SWAP, size), 0, prot, shared, false);
+    VmObject object = swapPager.allocate(size, null);
+    return map(map, address, size, mapping(object, 0, prot, shared, false), () -> {});
   }
 
   /**
@@ -119,11 +125,10 @@ public final class SystemCalls {
       return CallResult.EINVAL;
     }
     long size = roundUp(length);
-    VmObject object = vnodePager.objectOf(file);
-    if (!shared) {
-      object = copyOf(object, offset, size);
-    }
-    return map(map, address, size, object, offset, prot, shared, !shared);
+    VmObject fileObject = vnodePager.objectOf(file); // its reference goes into the mapping, or into the object in front
+    VmObject object = shared ? fileObject : copyOf(fileObject, offset, size);
+    Mapping what = mapping(object, offset, prot, shared, !shared);
+    return map(map, address, size, what, () -> enterResident(map, address, fileObject, offset, size, what.protection()));
   }
 
   /** Returns an object as large as the file's and backed by it, which takes over the caller's reference. */
@@ -135,34 +140,66 @@ public final class SystemCalls {
     return objects.shadow(file, 0, fileSize);
   }
 
-  private static CallResult map(
-      VmMap map,
-      long address,
-      long size,
-      VmObject object,
-      long offset,
-      int prot,
-      boolean shared,
-      boolean copyOnWrite) {
-    Mapping m =
-        new Mapping(
-            object,
-            offset,
-            copyOnWrite,
-            false,
-            VmProt.widened(prot),
-            VmProt.ALL,
-            shared ? Inheritance.SHARE : Inheritance.COPY);
-    KernReturn r = map.mapFixed(m, address, address + size);
+  private static Mapping mapping(VmObject object, long offset, int prot, boolean shared, boolean copyOnWrite) {
+    Inheritance inheritance = shared ? Inheritance.SHARE : Inheritance.COPY;
+    return new Mapping(object, offset, copyOnWrite, false, VmProt.widened(prot), VmProt.ALL, inheritance);
+  }
+
+  private static CallResult map(VmMap map, long address, long size, Mapping what, Runnable then) {
+    KernReturn r = map.mapFixed(what, address, address + size, then);
     if (r == KernReturn.SUCCESS) {
       return CallResult.OK;
     }
-    object.deallocate();
+    VmObject object = what.object();
+    if (object != null) {
+      object.deallocate();
+    }
     return switch (r) {
-      case NO_SPACE, INVALID_ADDRESS, RESOURCE_SHORTAGE -> CallResult.ENOMEM;
+      case NO_SPACE, INVALID_ADDRESS -> CallResult.ENOMEM;
       case PROTECTION_FAILURE -> CallResult.EACCES;
       default -> CallResult.EINVAL;
     };
+  }
+
+  /**
+   * pmap_object_init_pt: enters the resident pages of a file read-only, so that they need no fault. M write is held, the range was mapped
+   * just now; the file's object is under the mapping or in it.
+   */
+  private void enterResident(VmMap map, long address, VmObject file, long offset, long size, int prot) {
+    Pmap pmap = map.pmap();
+    if (pmap == null || (prot & VmProt.READ) == 0) {
+      return;
+    }
+    KThread t = KThread.current();
+    long end = Math.min(offset + size, file.size()); // a hint
+    if ((end - offset) / pageSize > INITIAL_PAGES_MAX && file.residentPageCount() > INITIAL_PAGES_MAX) {
+      return;
+    }
+    int left = file.residentPageCount(); // a hint, too: no need to look further than there are pages
+    for (long at = offset; at < end && left > 0; at += pageSize) {
+      VmPage m;
+      file.lock.lock();
+      try {
+        m = pages.lookup(file, at);
+        if (m == null || m.isBusyAnyway() || !m.isWhollyValid() || m.isFictitious()) {
+          continue;
+        }
+        left--;
+        if (m.isCached()) { // what is mapped is not on the cache queue
+          pages.queues().deactivate(m);
+        }
+        m.setBusy(t);
+      } finally {
+        file.lock.unlock();
+      }
+      pmap.enter(address + (at - offset), m, prot & ~VmProt.WRITE, false);
+      file.lock.lock();
+      try {
+        pages.wakeup(m);
+      } finally {
+        file.lock.unlock();
+      }
+    }
   }
 
   /** Removes what is mapped in the range; holes are fine. */

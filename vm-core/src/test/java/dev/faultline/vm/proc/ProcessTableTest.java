@@ -46,7 +46,7 @@ final class ProcessTableTest {
         assertThat(w.calls.waitFor(t, child)).as("second wait").isEqualTo(CallResult.ECHILD);
       }));
       w.awaitEnd();
-      assertThat(w.kernel.events(Event.FORKS)).isEqualTo(1);
+      assertThat(w.events(Event.FORKS)).isEqualTo(1);
       assertThat(w.processes.stuck()).isNull();
       assertThat(w.processes.live()).isZero();
     }
@@ -201,11 +201,11 @@ final class ProcessTableTest {
         }));
         w.calls.waitFor(t, t.lastChild());
       }));
-      await().atMost(10, TimeUnit.SECONDS).until(() -> w.kernel.events(Event.ZFOD) >= 9);
+      await().atMost(10, TimeUnit.SECONDS).until(() -> w.events(Event.ZFOD) >= 9);
       w.kernel.run("kill", () -> assertThat(w.processes.killLargest()).isTrue());
       w.awaitEnd();
       assertThat(w.processes.killedForMemory()).extracting(Process::pid).containsExactly(2L);
-      assertThat(w.kernel.events(Event.KILLS)).isEqualTo(1);
+      assertThat(w.events(Event.KILLS)).isEqualTo(1);
       assertThat(w.processes.stuck()).isNull();
     }
   }

@@ -6,6 +6,7 @@ import dev.faultline.hw.MachineConfig;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
 import java.util.concurrent.TimeUnit;
@@ -43,6 +44,10 @@ final class ProcessWorld implements AutoCloseable {
     if (r != CallResult.OK) {
       throw new AssertionError("mmap = " + r);
     }
+  }
+
+  long events(Event e) {
+    return kernel.call("test", () -> kernel.events(e));
   }
 
   /** Waits until all processes have ended; they must within some seconds. */
