@@ -1,5 +1,6 @@
 package dev.faultline.stress.cli;
 
+import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -17,7 +18,7 @@ import picocli.CommandLine.Spec;
     description = "Runs, breaks and explains a concurrent model of a Mach/BSD kernel's virtual memory.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
-    subcommands = {BenchCommand.class})
+    subcommands = {RunCommand.class, BenchCommand.class})
 public final class Main implements Runnable {
   /** Exit status: the run ended as expected. */
   public static final int OK = 0;
@@ -39,7 +40,18 @@ public final class Main implements Runnable {
 
   /** The command line, ready to execute; for {@link #main} and for tests. */
   static CommandLine commandLine() {
-    return new CommandLine(new Main()).setCaseInsensitiveEnumValuesAllowed(true);
+    return new CommandLine(new Main())
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setParameterExceptionHandler(Main::refuse);
+  }
+
+  /** Bad usage and bad input get one line. */
+  private static int refuse(ParameterException e, String[] args) {
+    CommandLine command = e.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println(command.getCommandSpec().qualifiedName() + ": " + String.valueOf(e.getMessage()).replace('\n', ' '));
+    err.flush();
+    return USAGE;
   }
 
   @Override
