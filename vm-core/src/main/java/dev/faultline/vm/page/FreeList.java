@@ -415,7 +415,7 @@ public final class FreeList {
     lock.lock();
     try {
       m.gen++;
-      m.flags |= VmPage.ZERO;
+      m.setZero(true);
       zero.addTail(m);
       freeCount = freeCount + 1;
       wake = freed();

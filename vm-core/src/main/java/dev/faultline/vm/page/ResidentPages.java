@@ -213,7 +213,8 @@ public final class ResidentPages {
         }
       }
       if (m != null) {
-        m.flags = VmPage.BUSY | (zeroed ? VmPage.ZERO : 0);
+        m.flags = VmPage.BUSY;
+        m.setZero(zeroed);
         m.busyOwner = t;
         m.wireCount = 0;
         m.holdCount = 0;
@@ -351,6 +352,7 @@ public final class ResidentPages {
   private void release(VmPage m) {
     KThread.current().count(Event.TFREE);
     m.flags = 0;
+    m.setZero(false);
     m.busyOwner = null;
     if (poison != 0) {
       memory.poison(m.frame(), poison);

@@ -66,6 +66,7 @@ public final class VmPage implements Channel {
   @Nullable PageOwner object; // (OQ)
   long offset; // (OQ) byte offset in object
   int flags; // (O)
+  private boolean zero; // (O|busy) PG_ZERO; its owner clears it without O, so it must not share the word of WANTED (R5)
   int wireCount; // (Q)
   int holdCount; // (Q)
   int actCount; // (Q)
@@ -187,12 +188,16 @@ public final class VmPage implements Channel {
   }
 
   public boolean isZero() {
-    return (flags & ZERO) != 0;
+    return zero;
   }
 
   /** Declares that the frame may no longer be all zeros. Guard (O|busy). */
   public void clearZero() {
-    flags &= ~ZERO;
+    zero = false;
+  }
+
+  void setZero(boolean allZeros) {
+    zero = allZeros;
   }
 
   public boolean isCopyOnWrite() {
@@ -300,7 +305,8 @@ public final class VmPage implements Channel {
   public String toString() { // racy, for reports
     PageOwner o = object;
     return "page(frame=" + frame + (o == null ? " free" : " object=" + o.id() + " offset=0x" + Long.toHexString(offset)) + " "
-        + PageFlag.of(flags) + " queue=" + queue + " valid=" + Integer.toHexString(valid) + " dirty=" + Integer.toHexString(dirty)
+        + PageFlag.of(zero ? flags | ZERO : flags) + " queue=" + queue + " valid=" + Integer.toHexString(valid)
+        + " dirty=" + Integer.toHexString(dirty)
         + " wire=" + wireCount + " busy=" + busyCount + " pv=" + Integer.toHexString(pvFlags) + " owner=" + busyOwner + ")";
   }
 }
