@@ -86,11 +86,12 @@ public final class Kernel implements AutoCloseable {
     maps = new VmMaps(objects, pmaps, config.defects());
     maps.setWiring(new VmFaultWire(objects, fault, config.probe()));
     processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.defects());
-    daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager), new Swap(swapPager), processes);
+    Swap swap = new Swap(swapPager, vnodePager);
+    daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager), swap, processes);
   }
 
-  /** What the daemon wants to know of the swap pager, which belongs to a lower package and cannot say so itself. */
-  private record Swap(SwapPager pager) implements SwapState {
+  /** What the daemon wants to know of the pagers, which belong to a lower package and cannot say so themselves. */
+  private record Swap(SwapPager pager, VnodePager files) implements SwapState {
     @Override
     public boolean isUsable() {
       return pager.isUsable();
@@ -98,7 +99,7 @@ public final class Kernel implements AutoCloseable {
 
     @Override
     public boolean isBusy() {
-      return pager.isBusy();
+      return pager.isBusy() || files.isBusy(); // a write of either will give a clean page: no need to kill yet
     }
   }
 

@@ -4,8 +4,8 @@ import dev.faultline.vm.base.KernelPanic;
 import java.util.Arrays;
 
 /**
- * Where the pages of a file lie on the disk: extents in order of their place in the file. What lies in no extent is a hole, which reads as
- * zeros. Guard: V of its vnode.
+ * Where the pages of a file lie on the disk: extents in order of their place in the file. What lies in no extent is a
+ * hole, which reads as zeros. Guard: V of its vnode.
  */
 final class BlockMap {
   static final int HOLE = -1;

@@ -9,7 +9,8 @@ import dev.faultline.vm.page.VmPage;
 import java.util.Arrays;
 
 /**
- * The pager of anonymous memory that was never paged out: it has nothing. The first pageout makes the object a swap object.
+ * The pager of anonymous memory that was never paged out: it has nothing. The first pageout makes the object a swap
+ * object.
  *
  * @see "vm-semantics 3.6, R11; default_pager.c"
  */
@@ -31,7 +32,10 @@ public final class DefaultPager implements Pager {
     return PagerReturn.FAIL;
   }
 
-  /** Converts the object under O, table first and type last (R11), then writes. Without swap, or without a table, FAIL for all. */
+  /**
+   * Converts the object under O, table first and type last (R11), then writes. Without swap, or without a table, FAIL
+   * for all.
+   */
   @Override
   public void putPages(VmObject o, VmPage[] pages, int count, boolean sync, PagerReturn[] results) {
     boolean converted;

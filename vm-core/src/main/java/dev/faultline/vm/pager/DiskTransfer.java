@@ -10,9 +10,11 @@ import dev.faultline.vm.sync.SyncDomain;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One disk transfer of a run of pages (the struct buf, "pbuf", of the original). Used again and again; see {@link TransferPool}.
+ * One disk transfer of a run of pages (the struct buf, "pbuf", of the original). Used again and again; see {@link
+ * TransferPool}.
  *
- * <p>The plain one is waited for: {@link #await} by the thread that submitted it. A subclass may do something else on completion.
+ * <p>The plain one is waited for: {@link #await} by the thread that submitted it. A subclass may do something else on
+ * completion.
  */
 class DiskTransfer extends DiskRequest implements Channel {
   /*
@@ -118,6 +120,7 @@ class DiskTransfer extends DiskRequest implements Channel {
 
   @Override
   public String toString() { // racy, for reports
-    return (write ? "write" : "read") + "(block=" + block + " count=" + blockCount + (done ? " done" : "") + (error ? " ERROR)" : ")");
+    String state = done ? error ? " failed" : " done" : "";
+    return (write ? "write" : "read") + "(block=" + block + " count=" + blockCount + state + ")";
   }
 }

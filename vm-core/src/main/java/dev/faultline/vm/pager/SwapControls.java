@@ -8,8 +8,8 @@ import dev.faultline.vm.sync.SyncDomain;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The control blocks of pageouts to swap, and where each is: free, with somebody who waits for his write, in use by the disk, or done and
- * waiting to be finished.
+ * The control blocks of pageouts to swap, and where each is: free, with somebody who waits for his write, in use by the
+ * disk, or done and waiting to be finished.
  *
  * @see "vm-semantics 3.6; swap_pager.c: swap_pager_free, swap_pager_inuse, swap_pager_done"
  */

@@ -3,8 +3,8 @@ package dev.faultline.vm.pager;
 import dev.faultline.vm.base.KernelPanic;
 
 /**
- * Which pages of the swap area are free. Hands out aligned clusters of eight or the lowest single page, so that what is paged out in order
- * lies in order. Guard: S.
+ * Which pages of the swap area are free. Hands out aligned clusters of eight or the lowest single page, so that what is
+ * paged out in order lies in order. Guard: S.
  *
  * @see "vm-semantics 1.6, 3.6; swap_pager.c: swap_pager_getswapspace; subr_rlist.c"
  */
@@ -14,8 +14,8 @@ final class SwapMap {
    *
    * free       one bit a page, set when free; bits past the end are never set.
    * some       one bit a word of free: has it a free page?       whole   one bit a word: has it a free aligned cluster?
-   * someFrom   no word of some below this index is non-zero; wholeFrom the same for whole. They only move up in a search and down in a
-   *            free, so that a search costs little even in a map of millions of pages.
+   * someFrom   no word of some below this index is non-zero; wholeFrom the same for whole. They only move up in a
+   *            search and down in a free, so that a search costs little even in a map of millions of pages.
    */
   static final int CLUSTER = 8;
   static final int NONE = -1;

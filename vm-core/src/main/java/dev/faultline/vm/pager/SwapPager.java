@@ -30,19 +30,21 @@ public final class SwapPager implements Pager, SwapTransfer {
   /*
    * Implementation overview
    *
-   * Parts      SwapSpace: who owns which block. SwapControls: which pageout is where. Here: has_page, getpages, putpages, completion.
-   * Pageout    put: choose blocks (O, S), get a control block (may sleep: records stay locked against reclaim), set valid bits *before*
-   *            the I/O, submit with nothing held. The page is busy until its write is done, so nobody asks the disk too early (R39).
-   *            iodone (interrupt): to the done list under S, then, S released, wake the daemon under F. sync: pages and pip of each done
-   *            one under a single hold of O, S not held before it. What keeps the object meanwhile is the pip of those pages.
-   * Let go     O and S around the wait for a control block. Survive: our busy pages and pip, hence object, table, paging offset; locked
-   *            records, hence the chosen blocks.
-   * Errors     A failed write leaves its page dirty; its block no longer counts as valid (R39; H-SWERR leaves the bit) and is kept for the
-   *            next try, unless reclaim wants it first.
+   * Parts      SwapSpace: who owns which block. SwapControls: which pageout is where. Here: has_page, getpages,
+   *            putpages, completion.
+   * Pageout    put: choose blocks (O, S), get a control block (may sleep: records stay locked against reclaim), set
+   *            valid bits *before* the I/O, submit with nothing held. The page is busy until its write is done, so
+   *            nobody asks the disk too early (R39). iodone (interrupt): to the done list under S, then, S released,
+   *            wake the daemon under F. sync: pages and pip of each done one under a single hold of O, S not held
+   *            before it. What keeps the object meanwhile is the pip of those pages.
+   * Let go     O and S around the wait for a control block. Survive: our busy pages and pip, hence object, table,
+   *            paging offset; locked records, hence the chosen blocks.
+   * Errors     A failed write leaves its page dirty; its block no longer counts as valid (R39; H-SWERR leaves the bit)
+   *            and is kept for the next try, unless reclaim wants it first.
    * Invariants I-29, I-44 to I-47, see checkInvariants.
-   * Departures A read always takes a transfer of the pool, never a control block, and locks no record: its blocks are valid and its pages
-   *            busy, so neither reclaim nor anybody else frees them. Tables are sparse and cover any offset, so that no page is beyond them.
-   *            Nobody sleeps on poip, so nothing wakes it.
+   * Departures A read always takes a transfer of the pool, never a control block, and locks no record: its blocks are
+   *            valid and its pages busy, so neither reclaim nor anybody else frees them. Tables are sparse and cover
+   *            any offset, so that no page is beyond them. Nobody sleeps on poip, so nothing wakes it.
    */
   static final int DMMAX_PAGES = 16; // 128 blocks: no transfer straddles a multiple of it
   private static final int NPENDINGIO = 10;
@@ -150,7 +152,7 @@ public final class SwapPager implements Pager, SwapTransfer {
     return true;
   }
 
-  // ------------------------------------------------------------------------------------------------------ has_page
+  // ---------------------------------------------------------------------------------------------------------- has_page
 
   @Override
   public boolean hasPage(VmObject o, long pagerOffset, Extent around) {
@@ -186,7 +188,7 @@ public final class SwapPager implements Pager, SwapTransfer {
     return o.type() == ObjectType.SWAP && space.validPage(o, pagerOffset) != SwapTable.EMPTY;
   }
 
-  // ------------------------------------------------------------------------------------------------------ getpages
+  // ---------------------------------------------------------------------------------------------------------- getpages
 
   @Override
   public PagerReturn getPages(VmObject o, VmPage[] ms, int count, int req) {
@@ -255,13 +257,19 @@ public final class SwapPager implements Pager, SwapTransfer {
     return SwapSpace.table(o).validPage(space.pageIndex(o, m));
   }
 
-  /** Returns whether a page lies {@code distance} from {@code wanted} in the swap area, valid and in the same dmmax region. O held. */
+  /**
+   * Returns whether a page lies {@code distance} from {@code wanted} in the swap area, valid and in the same dmmax
+   * region. O held.
+   */
   private boolean continues(VmObject o, VmPage m, int wanted, int distance) {
     int page = swapPage(o, m);
     return page != SwapTable.EMPTY && page == wanted + distance && page / DMMAX_PAGES == wanted / DMMAX_PAGES;
   }
 
-  /** Frees the pages of a part of an array but the requested one, which stays the caller's. Caller holds O and owns them. */
+  /**
+   * Frees the pages of a part of an array but the requested one, which stays the caller's. Caller holds O and owns
+   * them.
+   */
   void freeOthers(VmPage[] ms, int from, int to, int req) {
     for (int i = from; i < to; i++) {
       if (i != req) {
@@ -270,7 +278,7 @@ public final class SwapPager implements Pager, SwapTransfer {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------ putpages
+  // ---------------------------------------------------------------------------------------------------------- putpages
 
   @Override
   public void putPages(VmObject o, VmPage[] ms, int count, boolean sync, PagerReturn[] results) {
@@ -298,9 +306,11 @@ public final class SwapPager implements Pager, SwapTransfer {
   }
 
   /**
-   * Chooses blocks, gets a control block for the longest run that one transfer can take, and makes the run's blocks valid.
+   * Chooses blocks, gets a control block for the longest run that one transfer can take, and makes the run's blocks
+   * valid.
    *
-   * @return the control block, ready to be submitted; null if there is no swap for the first page or no control block to be had
+   * @return the control block, ready to be submitted; null if there is no swap for the first page or no control block
+   *     to be had
    */
   @SuppressWarnings("GuardedBy") // O and S are let go and taken again around the wait
   private @Nullable PageoutControl prepare(VmObject o, VmPage[] ms, int count, boolean sync) {
@@ -334,8 +344,8 @@ public final class SwapPager implements Pager, SwapTransfer {
   }
 
   /**
-   * Gives each page a block, as far as they can go out in one transfer, and locks its record; returns how many can. O and S held. A block
-   * that was chosen and then not used stays with its slot until it is, or until reclaim takes it.
+   * Gives each page a block, as far as they can go out in one transfer, and locks its record; returns how many can. O
+   * and S held. A block that was chosen and then not used stays with its slot until it is, or until reclaim takes it.
    */
   @SuppressWarnings("GuardedBy") // O and S are the caller's
   private int chooseBlocks(SwapTable table, VmObject o, VmPage[] ms, int count) {
@@ -362,8 +372,8 @@ public final class SwapPager implements Pager, SwapTransfer {
   }
 
   /**
-   * Waits until a control block may be taken, the page daemon for a limited time, finishing completed pageouts meanwhile so as not to
-   * depend on the daemon (5.3 rule 7). O and S held on entry and on return, let go in between.
+   * Waits until a control block may be taken, the page daemon for a limited time, finishing completed pageouts
+   * meanwhile so as not to depend on the daemon (5.3 rule 7). O and S held on entry and on return, let go in between.
    *
    * @return whether one may be taken
    */
@@ -392,7 +402,7 @@ public final class SwapPager implements Pager, SwapTransfer {
     return true;
   }
 
-  // ---------------------------------------------------------------------------------------------------- completion
+  // -------------------------------------------------------------------------------------------------------- completion
 
   /** swap_pager_iodone of a pageout that nobody waits for, in interrupt context. */
   void iodone(PageoutControl c) {
@@ -455,7 +465,9 @@ public final class SwapPager implements Pager, SwapTransfer {
     return ok;
   }
 
-  /** What a completed write, good or bad, means for its pages. Caller holds O; the pages are busy and write-protected. */
+  /**
+   * What a completed write, good or bad, means for its pages. Caller holds O; the pages are busy and write-protected.
+   */
   private void written(VmObject o, PageoutControl c, boolean ok) {
     if (!ok && !hSwErr) {
       invalidate(o, c); // R39
@@ -496,7 +508,7 @@ public final class SwapPager implements Pager, SwapTransfer {
     }
   }
 
-  // -------------------------------------------------------------------------------------- giving back, handing over
+  // ----------------------------------------------------------------------------------------- giving back, handing over
 
   /** swap_pager_freespace. */
   @Override
@@ -523,7 +535,7 @@ public final class SwapPager implements Pager, SwapTransfer {
     space.takeOver(src, dst, offset);
   }
 
-  // ---------------------------------------------------------------------------------------------------- invariants
+  // -------------------------------------------------------------------------------------------------------- invariants
 
   /**
    * Checks I-44 and I-45, which hold whenever S is free, and, if nothing goes on, I-29, I-46 and I-47.
@@ -564,7 +576,8 @@ public final class SwapPager implements Pager, SwapTransfer {
       }
       disk.peek(page * 8L, words);
       for (int i = 0; i < words.length; i++) {
-        SwapSpace.check(words[i] == pages.memory().load(m.frame(), i), "I-47 clean page differs from its block " + page, m, o);
+        boolean same = words[i] == pages.memory().load(m.frame(), i);
+        SwapSpace.check(same, "I-47 clean page differs from its block " + page, m, o);
       }
     }
   }

@@ -19,13 +19,13 @@ final class SwapSpace {
   /*
    * Implementation overview
    *
-   * Locks      S guards the map, the full flag and the list of tables. What a table says is written under O(owner) and S and read under
-   *            either, so methods that change one want both.
-   * Never      waits. copy, takeOver and dealloc come with pip 0 under O, and every write that is under way or done but not finished
-   *            holds pip, so there is none.
-   * Spare      A page of swap is spare while a slot owns it and it holds nothing: seven of eight after the first pageout of a record.
-   *            Reclaim takes spare ones back when there is nothing else. It skips locked records: there a pageout has chosen a block and
-   *            not yet made it valid.
+   * Locks      S guards the map, the full flag and the list of tables. What a table says is written under O(owner) and
+   *            S and read under either, so methods that change one want both.
+   * Never      waits. copy, takeOver and dealloc come with pip 0 under O, and every write that is under way or done but
+   *            not finished holds pip, so there is none.
+   * Spare      A page of swap is spare while a slot owns it and it holds nothing: seven of eight after the first
+   *            pageout of a record. Reclaim takes spare ones back when there is nothing else. It skips locked records:
+   *            there a pageout has chosen a block and not yet made it valid.
    * Invariants I-44, I-45.
    */
   private static final int MAXRECLAIM = 128;
@@ -145,11 +145,11 @@ final class SwapSpace {
     }
   }
 
-  // ---------------------------------------------------------------------------------------------------- allocation
+  // -------------------------------------------------------------------------------------------------------- allocation
 
   /**
-   * Finds a page of swap for a slot that has none: eight at once for an empty record, else one, else one that reclaim finds; with none the
-   * slot stays empty and swap is full. Caller holds O(own) and has locked the record.
+   * Finds a page of swap for a slot that has none: eight at once for an empty record, else one, else one that reclaim
+   * finds; with none the slot stays empty and swap is full. Caller holds O(own) and has locked the record.
    */
   @GuardedBy("lock")
   void allocate(SwapTable table, VmObject own, SwapTable.Block b, int slot) {
@@ -189,8 +189,8 @@ final class SwapSpace {
   }
 
   /**
-   * swap_pager_reclaim: takes back what was allocated and never written, from idle objects, at most MAXRECLAIM pages. O(own) held; another
-   * object's O is tried, against the order of ranks. One at a time, as S is held throughout.
+   * swap_pager_reclaim: takes back what was allocated and never written, from idle objects, at most MAXRECLAIM pages.
+   * O(own) held; another object's O is tried, against the order of ranks. One at a time, as S is held throughout.
    */
   @GuardedBy("lock")
   private void reclaim(VmObject own) {
@@ -235,7 +235,7 @@ final class SwapSpace {
     return n;
   }
 
-  // ------------------------------------------------------------------------------------------------------- freeing
+  // ----------------------------------------------------------------------------------------------------------- freeing
 
   @GuardedBy("lock")
   private void freeSlot(SwapTable table, SwapTable.Block b, int slot) {
@@ -285,7 +285,10 @@ final class SwapSpace {
     }
   }
 
-  /** Frees the blocks of pages that were just read, if swap is full by now. Caller holds O and the pages. Returns whether it did. */
+  /**
+   * Frees the blocks of pages that were just read, if swap is full by now. Caller holds O and the pages. Returns
+   * whether it did.
+   */
   boolean freeIfFull(VmObject o, VmPage[] ms, int first, int end) {
     lock.lock();
     try {
@@ -382,7 +385,7 @@ final class SwapSpace {
     dst.setPager(ObjectType.SWAP, table);
   }
 
-  // ---------------------------------------------------------------------------------------------------- invariants
+  // -------------------------------------------------------------------------------------------------------- invariants
 
   /** Checks I-44 and I-45; with {@code quiescent} also that nothing is under way (I-46). */
   @GuardedBy("lock")
@@ -408,13 +411,15 @@ final class SwapSpace {
         }
         check(!quiescent || b.locked == 0, "I-46 locked record", table, b);
       }
-      check(allocated == table.allocated() && valid == table.validCount(), "I-44 allocsize is not what is allocated", table, allocated);
+      boolean counted = allocated == table.allocated() && valid == table.validCount();
+      check(counted, "I-44 allocsize is not what is allocated", table, allocated);
       check(!quiescent || table.poip == 0, "I-46 poip", table);
       owned += allocated;
       spares += allocated - valid;
     }
-    check(map.countFree() == map.freeCount() && freePages == map.freeCount(), "I-44 vm_swap_size is not what is free", map, freePages);
-    check(owned + map.freeCount() == size, "I-44 blocks lost: " + owned + " owned", map);
+    int free = map.countFree();
+    check(free == map.freeCount() && free == freePages, "I-44 vm_swap_size is not what is free", map, freePages);
+    check(owned + free == size, "I-44 blocks lost: " + owned + " owned", map);
     check(spares == spare, "I-44 spare blocks miscounted", spares, spare);
   }
 

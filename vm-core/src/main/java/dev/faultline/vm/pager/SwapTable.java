@@ -16,8 +16,9 @@ final class SwapTable extends PagerData {
   /*
    * Implementation overview
    *
-   * The original's table is an array that covers the object; here an object may be huge and touched little, so the records that exist hang
-   * in hash chains, and one that owns nothing is dropped. (OS) below: written under O and S, read under either.
+   * The original's table is an array that covers the object; here an object may be huge and touched little, so the
+   * records that exist hang in hash chains, and one that owns nothing is dropped. (OS) below: written under O and S,
+   * read under either.
    */
   static final int PAGES = 8; // SWB_NPAGES
   static final int EMPTY = -1;
@@ -51,7 +52,8 @@ final class SwapTable extends PagerData {
 
     @Override
     public String toString() {
-      return "swblock(" + index + " " + Arrays.toString(pages) + " valid=" + Integer.toHexString(valid) + " locked=" + locked + ")";
+      String bits = Integer.toHexString(valid);
+      return "swblock(" + index + " " + Arrays.toString(pages) + " valid=" + bits + " locked=" + locked + ")";
     }
   }
 
@@ -199,6 +201,7 @@ final class SwapTable extends PagerData {
 
   @Override
   public String toString() { // racy, for reports
-    return "swaptable(object=" + owner.id() + " allocated=" + allocated + " valid=" + validCount + " poip=" + poip + ")";
+    String counts = " allocated=" + allocated + " valid=" + validCount + " poip=" + poip;
+    return "swaptable(object=" + owner.id() + counts + ")";
   }
 }

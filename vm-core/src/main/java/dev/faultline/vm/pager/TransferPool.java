@@ -20,6 +20,9 @@ final class TransferPool {
   @GuardedBy("lock")
   private int out;
 
+  @GuardedBy("lock")
+  private int writing; // asynchronous writes under way, which are not of the pool
+
   TransferPool(SyncDomain domain) {
     this.domain = domain;
     this.lock = new KMutex(domain, LockRank.DISK, "transfer pool");
@@ -47,6 +50,26 @@ final class TransferPool {
       out--;
       t.nextFree = free;
       free = t;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Counts an asynchronous write that begins, or with -1 one that has ended. */
+  void countWriting(int by) {
+    lock.lock();
+    try {
+      writing += by;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Returns how many asynchronous writes are under way. */
+  int writing() {
+    lock.lock();
+    try {
+      return writing;
     } finally {
       lock.unlock();
     }

@@ -14,7 +14,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file of the volume. It is its object's handle, the private part of its object's pager, and the V of the object's chain.
+ * A file of the volume. It is its object's handle, the private part of its object's pager, and the V of the object's
+ * chain.
  *
  * <p>Files are not deleted, so there is no use count: whoever has a vnode may keep it.
  *
@@ -25,10 +26,12 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
    * Implementation overview
    *
    * V          sleepable, recursive: length, block map, and every transfer to or from the file is submitted under it.
-   * VI         the object, and the size as objectOf sees it; sleepers for a DEAD object wait on this vnode with it (R28).
-   * Short      A page that was cut in its middle by a truncation still has its old bytes on the disk. What is noted here is how many of
-   *            them count: a pagein zeroes the rest, a write-out of the page ends the note. So truncation needs no disk, and growing again
-   *            shows zeros. Guard: the volume's lock, as completions forget notes in interrupt context.
+   * VI         the object, and the size as objectOf sees it; sleepers for a DEAD object wait on this vnode with it
+   *            (R28).
+   * Short      A page that was cut in its middle by a truncation still has its old bytes on the disk. What is noted
+   *            here is how many of them count: a pagein zeroes the rest, a write-out of the page ends the note. So
+   *            truncation needs no disk, and growing again shows zeros. Guard: the volume's lock, as completions forget
+   *            notes in interrupt context.
    */
   private final String name; // (C)
   private final int number; // (C)

@@ -28,13 +28,16 @@ public final class VnodePager implements Pager {
   /*
    * Implementation overview
    *
-   * V          is held by whoever comes here, so length and block map stand still; it may be let go before an asynchronous write is done.
-   * Writes     turn PG_BUSY into a count of I/Os (busy > 0), as buffers do. Who waits turns it back; else the completion ends it in
-   *            interrupt context (biodone), under O, and gives up the pip of the pages.
-   * Let go     O around each transfer. Survive: our busy pages and pip, hence the object; V, hence length and block map.
-   * Truncation waits for busy pages beyond the new end under O (R27), so that no transfer knows a disk page that is given back.
-   * EOF        Bytes past the end are zeroed when a page is read, and before it is written, while it is busy and write-protected
-   *            (H-EOFTAIL: not then). In between, stores of its mappers live there.
+   * V          is held by whoever comes here, so length and block map stand still; it may be let go before an
+   *            asynchronous write is done.
+   * Writes     turn PG_BUSY into a count of I/Os (busy > 0), as buffers do. Who waits turns it back; else the
+   *            completion ends it in interrupt context (biodone), under O, and gives up the pip of the pages.
+   * Let go     O around each transfer. Survive: our busy pages and pip, hence the object; V, hence length and block
+   *            map.
+   * Truncation waits for busy pages beyond the new end under O (R27), so that no transfer knows a disk page that is
+   *            given back.
+   * EOF        Bytes past the end are zeroed when a page is read, and before it is written, while it is busy and
+   *            write-protected (H-EOFTAIL: not then). In between, stores of its mappers live there.
    * Departures A partially valid page has its invalid chunks read. The original declared it valid as it was.
    * Invariants I-50, I-51.
    */
@@ -68,6 +71,11 @@ public final class VnodePager implements Pager {
     return domain;
   }
 
+  /** Returns whether pages are being written that nobody waits for. A snapshot. */
+  public boolean isBusy() {
+    return transfers.writing() != 0;
+  }
+
   private long roundPage(long bytes) {
     return (bytes + pageSize - 1) & -(long) pageSize;
   }
@@ -78,11 +86,11 @@ public final class VnodePager implements Pager {
     return v;
   }
 
-  // -------------------------------------------------------------------------------------------------------- objects
+  // ----------------------------------------------------------------------------------------------------------- objects
 
   /**
-   * vnode_pager_alloc: returns the vnode's object with a new reference, the caller's; makes it if there is none. Sleeps while the object
-   * there is dies, so the caller holds neither V, which that needs, nor a map lock.
+   * vnode_pager_alloc: returns the vnode's object with a new reference, the caller's; makes it if there is none. Sleeps
+   * while the object there is dies, so the caller holds neither V, which that needs, nor a map lock.
    */
   @SuppressWarnings("GuardedBy") // VI is let go in the sleep
   public VmObject objectOf(Vnode v) {
@@ -138,8 +146,8 @@ public final class VnodePager implements Pager {
   }
 
   /**
-   * vnode_pager_uncache: lets the vnode's object end with its last reference, at once if there is none. Caller holds V once, which is let
-   * go meanwhile; may sleep long.
+   * vnode_pager_uncache: lets the vnode's object end with its last reference, at once if there is none. Caller holds V
+   * once, which is let go meanwhile; may sleep long.
    */
   public void uncache(Vnode v) {
     VmObject o;
@@ -163,7 +171,7 @@ public final class VnodePager implements Pager {
     v.lock();
   }
 
-  // ------------------------------------------------------------------------------------------------------- has_page
+  // ---------------------------------------------------------------------------------------------------------- has_page
 
   @Override
   public boolean hasPage(VmObject o, long pagerOffset, Extent around) {
@@ -186,7 +194,7 @@ public final class VnodePager implements Pager {
     return pagerOffset >= 0 && pagerOffset < vnode(o).size();
   }
 
-  // ------------------------------------------------------------------------------------------------------- getpages
+  // ---------------------------------------------------------------------------------------------------------- getpages
 
   @Override
   public PagerReturn getPages(VmObject o, VmPage[] ms, int count, int req) {
@@ -278,7 +286,10 @@ public final class VnodePager implements Pager {
     return offset >= 0 && offset < v.size() && v.blocks.lookup(offset >> pageShift) == place;
   }
 
-  /** Reads the invalid chunks of a partially valid page; the valid ones, which may be dirty and mapped, stay as they are. */
+  /**
+   * Reads the invalid chunks of a partially valid page; the valid ones, which may be dirty and mapped, stay as they
+   * are.
+   */
   private PagerReturn readMissing(VmObject o, Vnode v, VmPage m, int place) {
     KThread t = KThread.current();
     int missing = ~m.valid() & VmPage.ALL_CHUNKS;
@@ -314,7 +325,10 @@ public final class VnodePager implements Pager {
     zeroTail(o, v, m, VmPage.ALL_CHUNKS);
   }
 
-  /** Zeroes what was read, in the given chunks, of bytes that are past the end of the file, or were once and were never written since. */
+  /**
+   * Zeroes what was read, in the given chunks, of bytes that are past the end of the file, or were once and were never
+   * written since.
+   */
   private void zeroTail(VmObject o, Vnode v, VmPage m, int chunks) {
     long offset = m.offset() + o.pagingOffset();
     int good = (int) Math.min(Math.min(v.size() - offset, pageSize), volume.goodBytes(v, offset >> pageShift));
@@ -332,7 +346,7 @@ public final class VnodePager implements Pager {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------- putpages
+  // ---------------------------------------------------------------------------------------------------------- putpages
 
   @Override
   public void putPages(VmObject o, VmPage[] ms, int count, boolean sync, PagerReturn[] results) {
@@ -361,13 +375,17 @@ public final class VnodePager implements Pager {
         VnodeWrite w = new VnodeWrite(this, v, o, run);
         w.setRun(true, place, run, 0, run.length);
         startIo(o, v, run);
+        transfers.countWriting(1);
         disk.submit(w); // pages and pip belong to the completion from here on
       }
       i = end;
     }
   }
 
-  /** Returns the disk page that a page is to be written to, found for it if it was a hole; HOLE if it is past the end or there is none. */
+  /**
+   * Returns the disk page that a page is to be written to, found for it if it was a hole; HOLE if it is past the end or
+   * there is none.
+   */
   private int placeToWrite(VmObject o, Vnode v, VmPage m) {
     long offset = m.offset() + o.pagingOffset();
     if (offset >= v.size()) {
@@ -431,7 +449,9 @@ public final class VnodePager implements Pager {
     volume.wrotePage(v, (m.offset() + o.pagingOffset()) >> pageShift);
   }
 
-  /** biodone of an asynchronous write, in interrupt context. A failed write leaves its pages dirty, on the active queue. */
+  /**
+   * biodone of an asynchronous write, in interrupt context. A failed write leaves its pages dirty, on the active queue.
+   */
   void iodone(VnodeWrite w) {
     VmObject o = w.object;
     boolean ok = !w.error || hVnputOk;
@@ -458,16 +478,17 @@ public final class VnodePager implements Pager {
     } finally {
       o.lock.unlock();
     }
+    transfers.countWriting(-1);
     pages.freeList().wakeDaemonForCompletion(); // it may be resting for want of anything to do
   }
 
-  // -------------------------------------------------------------------------------------------------------- setsize
+  // ----------------------------------------------------------------------------------------------------------- setsize
 
   /**
    * vnode_pager_setsize: changes the length of a file. Caller holds V; may sleep.
    *
-   * <p>Shorter: pages wholly beyond the new end are unmapped and freed, bytes past it in the last page become zero; busy pages are waited
-   * for. Longer: what is added reads as zeros.
+   * <p>Shorter: pages wholly beyond the new end are unmapped and freed, bytes past it in the last page become zero;
+   * busy pages are waited for. Longer: what is added reads as zeros.
    *
    * @throws IllegalArgumentException if {@code bytes} is negative or rounds up beyond 2^62
    */
@@ -532,10 +553,11 @@ public final class VnodePager implements Pager {
     o.lock.unlock();
   }
 
-  // ------------------------------------------------------------------------------------------------------ invariants
+  // -------------------------------------------------------------------------------------------------------- invariants
 
   /**
-   * Checks I-50 and I-51, and that no disk page belongs to two files. All threads are outside the kernel and the disk is idle.
+   * Checks I-50 and I-51, and that no disk page belongs to two files. All threads are outside the kernel and the disk
+   * is idle.
    *
    * @throws KernelPanic with a message that begins with the number of what does not hold
    */
@@ -548,8 +570,8 @@ public final class VnodePager implements Pager {
             checkObject(o);
           }
         });
-    if (transfers.inUse() != 0) {
-      throw KernelPanic.of("I-46 transfers in use: " + transfers.inUse());
+    if (transfers.inUse() != 0 || isBusy()) {
+      throw KernelPanic.of("I-46 transfers in use: " + transfers.inUse() + ", writes: " + transfers.writing());
     }
   }
 

@@ -15,10 +15,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The files of the machine's disk, behind the swap area: names, and which disk pages are whose. A file's block is a page.
+ * The files of the machine's disk, behind the swap area: names, and which disk pages are whose. A file's block is a
+ * page.
  *
- * <p>A file is made from a seed and takes no memory until it is written: the word at byte offset {@code o} is {@link #mix64 mix64(seed +
- * o)}, lowest byte first, bytes past the end are zero.
+ * <p>A file is made from a seed and takes no memory until it is written: the word at byte offset {@code o} is {@link
+ * #mix64 mix64(seed + o)}, lowest byte first, bytes past the end are zero.
  */
 public final class Volume {
   private final SyncDomain domain; // (C)
@@ -81,7 +82,8 @@ public final class Volume {
   /**
    * Makes a file.
    *
-   * @throws IllegalArgumentException if there is one of that name, the length is negative, or the disk has no room for it
+   * @throws IllegalArgumentException if there is one of that name, the length is negative, or the disk has no room for
+   *     it
    */
   public Vnode create(String name, long length, long seed) {
     if (length < 0) {
@@ -94,8 +96,9 @@ public final class Volume {
         throw new IllegalArgumentException("file " + name + ": there is one of that name");
       }
       if (needed > end - next) {
+        long room = (end - next) * (long) pageSize;
         throw new IllegalArgumentException(
-            "file " + name + " of " + length + " bytes: the disk has room for " + (end - next) * (long) pageSize + " more");
+            "file " + name + " of " + length + " bytes: the disk has room for " + room + " more");
       }
       Vnode v = new Vnode(domain, name, inOrder.size(), length);
       if (needed > 0) {
@@ -216,7 +219,8 @@ public final class Volume {
   }
 
   /**
-   * Returns the word at {@code offset}, a multiple of 8, of a file as it is on the disk: what a fresh pagein would find. At quiescence.
+   * Returns the word at {@code offset}, a multiple of 8, of a file as it is on the disk: what a fresh pagein would
+   * find. At quiescence.
    */
   public long diskWord(Vnode v, long offset) {
     long page = offset / pageSize;
