@@ -29,7 +29,11 @@ final class SleepLockTest {
             () -> {
               for (int n = 0; n < rounds; n++) {
                 lock.lock();
-                counter++;
+                int seen = counter;
+                if (n % 16 == 0) {
+                  Thread.yield(); // lets the others run into the lock, and go to sleep for it
+                }
+                counter = seen + 1;
                 lock.unlock();
               }
             });
