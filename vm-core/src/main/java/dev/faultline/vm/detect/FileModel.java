@@ -1,0 +1,390 @@
+package dev.faultline.vm.detect;
+
+import dev.faultline.hw.PhysicalMemory;
+import java.util.function.LongUnaryOperator;
+
+/**
+ * What the oracle knows of a file: its words as last stored through any mapping, and its length.
+ *
+ * <p>A page is numbered by its place in the file. Each access moves the data itself, with the page locked, so that file and memory change
+ * together however many processors are at it.
+ */
+final class FileModel extends SharedSegment {
+  /*
+   * Implementation overview
+   *
+   * Past the end  Of the last page, what lies past the end of the file keeps what is stored there until the page is written out or evicted:
+   *               a load finds the stored value or zero, and once zero, zero.
+   * Shorter       From begin to end anything past the new end is of that kind. At the end it is gone: words of the last page are zero
+   *               unless they were stored to meanwhile, pages beyond it are as new and must not be reached at all.
+   * Longer        What was stored past the old end of the last page, and may have become zero, is in the file for good: which of the two,
+   *               the next load tells.
+   * eof, changing Written by who changes the length, in this order: changing, eof, not changing. A reader takes eof, then changing.
+   */
+  private final Object key; // (C)
+  private final LongUnaryOperator seed; // (C)
+  private final int wordsPerPage; // (C)
+  private final int pageShift; // (C)
+  private volatile long eof; // written under V(vnode), the lesser length while it changes
+  private volatile boolean changing; // written under V(vnode)
+  private volatile long seedLength; // no byte from here on has its initial contents any more
+  private volatile long lowestEof; // the shortest that the file ever was
+  private long oldLength; // V(vnode), while the length changes
+  private long newLength; // V(vnode), while the length changes
+
+  FileModel(ContentOracle oracle, Object key, long length, LongUnaryOperator seed) {
+    super(oracle);
+    this.key = key;
+    this.seed = seed;
+    this.pageShift = oracle.memory().pageShift();
+    this.wordsPerPage = oracle.memory().wordsPerPage();
+    eof = length;
+    seedLength = length;
+    lowestEof = length;
+  }
+
+  private static long bitsBelow(long offset, long end) {
+    long left = end - offset;
+    return left >= Long.BYTES ? -1L : left <= 0 ? 0 : (1L << (left * Byte.SIZE)) - 1;
+  }
+
+  private long initial(long offset) {
+    long bits = bitsBelow(offset, seedLength);
+    return bits == 0 ? 0 : seed.applyAsLong(offset) & bits;
+  }
+
+  private long[] initialPage(long n) {
+    long[] a = new long[wordsPerPage];
+    for (int i = 0; i < a.length; i++) {
+      a[i] = initial((n << pageShift) + 8L * i);
+    }
+    return a;
+  }
+
+  private long[] words(ModelPage p, long n) {
+    return p.words != null ? p.words : p.words(wordsPerPage, initialPage(n));
+  }
+
+  private long roundPage(long bytes) {
+    return (bytes + (1L << pageShift) - 1) & -(1L << pageShift);
+  }
+
+  long length() {
+    return eof;
+  }
+
+  /** Returns whether a page lies within the file now and always has. */
+  boolean wasAlwaysWithin(long offset) {
+    return offset >= 0 && offset < roundPage(lowestEof);
+  }
+
+  /** Returns whether a page lies beyond the end of the file, and nobody is changing that. */
+  private boolean isBeyond(long offset) {
+    while (true) {
+      long e = eof;
+      if (offset < roundPage(e) || changing) {
+        return false;
+      }
+      if (e == eof) {
+        return true;
+      }
+    }
+  }
+
+  /** Makes an access to the word at {@code offset}, which is mapped from here: by a shared mapping, or privately and not copied yet. */
+  long access(Access a, long offset) {
+    PhysicalMemory memory = oracle.memory();
+    long n = offset >>> pageShift;
+    ModelPage p = pages.getOrMake(n);
+    p.lock();
+    try {
+      long keep = bitsBelow(offset, eof);
+      if (isBeyond(n << pageShift)) {
+        oracle.beyondEnd(a, this, offset);
+      }
+      int w = a.word;
+      switch (a.op) {
+        case Access.LOAD -> {
+          long got = memory.load(a.frame, w);
+          loaded(a, p, w, offset, got, keep);
+          return got;
+        }
+        case Access.STORE -> {
+          store(a, p, n, w, a.value);
+          memory.store(a.frame, w, a.value);
+          return 0;
+        }
+        default -> {
+          long got = memory.getAndAdd(a.frame, w, a.value);
+          loaded(a, p, w, offset, got, keep);
+          store(a, p, n, w, got + a.value);
+          return got;
+        }
+      }
+    } finally {
+      p.unlock();
+    }
+  }
+
+  /** Judges a load. The page is locked. */
+  private void loaded(Access a, ModelPage p, int w, long offset, long got, long keep) {
+    if (p.words == null) {
+      long expected = initial(offset);
+      if (got == expected) {
+        return;
+      }
+      words(p, offset >>> pageShift);
+    } else if (got == p.words[w] && !p.isDoubtful(w)) {
+      return;
+    }
+    assert p.words != null;
+    if (!p.allows(w, got, keep)) {
+      oracle.mismatch(a, this + " offset 0x" + Long.toHexString(offset),
+          ModelPage.text(p.words[w], p.doubts == null ? null : p.doubts[w], keep), got, p.writer);
+    }
+    p.log(w, p.words[w], isWatched(p));
+    p.pin(w, got);
+  }
+
+  private void store(Access a, ModelPage p, long n, int w, long value) {
+    long[] words = words(p, n);
+    p.log(w, words[w], isWatched(p));
+    p.set(w, value);
+    p.writer = a.pid();
+  }
+
+  /** Makes an access through a mapping that may or may not reach the file (vm-semantics 3.4, copy_entry over a file itself). */
+  long uncertainAccess(Access a, long offset) {
+    PhysicalMemory memory = oracle.memory();
+    long n = offset >>> pageShift;
+    if (a.op == Access.LOAD) {
+      return memory.load(a.frame, a.word);
+    }
+    ModelPage p = pages.getOrMake(n);
+    p.lock();
+    try {
+      long got = 0;
+      long now = a.value;
+      if (a.op == Access.STORE) {
+        memory.store(a.frame, a.word, now);
+      } else {
+        got = memory.getAndAdd(a.frame, a.word, a.value);
+        now = got + a.value;
+      }
+      long[] words = words(p, n);
+      p.log(a.word, words[a.word], isWatched(p));
+      p.addCandidate(a.word, now);
+      return got;
+    } finally {
+      p.unlock();
+    }
+  }
+
+  /**
+   * Returns whether a load through a private mapping may find {@code got} while the page may be copied at any time since a watch began, or
+   * not yet.
+   */
+  boolean allowsCopied(long offset, long got) {
+    ModelPage p = pages.getOrMake(offset >>> pageShift);
+    int w = (int) (offset >>> 3) & (wordsPerPage - 1);
+    p.lock();
+    try {
+      long keep = bitsBelow(offset, eof);
+      words(p, offset >>> pageShift);
+      return p.allows(w, got, keep) || p.loggedAs(w, got, keep);
+    } finally {
+      p.unlock();
+    }
+  }
+
+  /**
+   * Makes {@code copy} what a private copy of a page is that was made at an unknown instant since the watch on it began.
+   *
+   * @param offset byte offset of the page
+   * @param watched whether there was a watch; if not, a word that was ever stored to may be anything
+   */
+  void copyPage(long offset, ModelPage copy, boolean watched) {
+    long n = offset >>> pageShift;
+    ModelPage p = pages.getOrMake(n);
+    p.lock();
+    try {
+      boolean untouched = p.words == null;
+      long[] present = untouched ? initialPage(n) : words(p, n).clone();
+      if (!untouched && !watched) {
+        p.logEverything(true);
+      }
+      p.copyLogged(copy, present);
+      if (!untouched && !watched) {
+        p.endWatch(isWatched(p));
+      }
+      long e = eof;
+      for (int w = e - offset >= 1L << pageShift ? wordsPerPage : 0; w < wordsPerPage; w++) {
+        long keep = bitsBelow(offset + 8L * w, e);
+        if (keep != -1L) {
+          long[] d = copy.doubts == null ? null : copy.doubts[w];
+          if (d == null) {
+            copy.addCandidate(w, present[w] & keep);
+          } else {
+            for (long v : d) {
+              copy.addCandidate(w, v & keep);
+            }
+          }
+        }
+      }
+    } finally {
+      p.unlock();
+    }
+  }
+
+  ModelPage page(long offset) {
+    return pages.getOrMake(offset >>> pageShift);
+  }
+
+  // -------------------------------------------------------------------------------------------------------- truncation
+
+  /** Caller holds V(vnode). */
+  void truncateBegins(long length) {
+    oldLength = eof;
+    newLength = length;
+    changing = true;
+    if (length < eof) {
+      ModelPage tail = page(length);
+      beginWatch(tail);
+      eof = length;
+      // Who has seen the old end with the page locked has also made its access.
+      tail.lock();
+      tail.unlock();
+    }
+  }
+
+  /** Caller holds V(vnode), as it did from the beginning. */
+  void truncateEnds(boolean done) {
+    if (newLength < oldLength) {
+      shorter(done);
+    } else if (done && newLength > oldLength) {
+      longer();
+    }
+    changing = false;
+  }
+
+  private void shorter(boolean done) {
+    ModelPage tail = page(newLength);
+    if (done) {
+      long end = roundPage(newLength);
+      seedLengthAtMost(newLength, end);
+      lowestEof = Math.min(lowestEof, newLength);
+      endTail(tail);
+      pages.forEach(
+          end >>> pageShift,
+          Long.MAX_VALUE,
+          (n, p) -> {
+            p.lock();
+            p.logEverything(isWatched(p));
+            p.words = null;
+            p.doubts = null;
+            p.unlock();
+          });
+    } else {
+      eof = oldLength;
+    }
+    endWatch(tail);
+  }
+
+  /** The words past the end of the file are zero, unless they were stored to since the file became shorter. */
+  private void endTail(ModelPage tail) {
+    long base = newLength & -(1L << pageShift);
+    if (base == newLength) {
+      return;
+    }
+    tail.lock();
+    long[] words = words(tail, base >>> pageShift);
+    for (int w = 0; w < wordsPerPage; w++) {
+      long keep = bitsBelow(base + 8L * w, newLength);
+      if (keep != -1L && !tail.hasLogged(w)) {
+        tail.log(w, words[w], true);
+        if (tail.isDoubtful(w)) {
+          keepOnly(tail, w, keep);
+        } else {
+          words[w] &= keep;
+        }
+      }
+    }
+    tail.unlock();
+  }
+
+  private static void keepOnly(ModelPage p, int w, long keep) {
+    assert p.doubts != null;
+    long[] d = p.doubts[w];
+    if (keep == 0) {
+      p.set(w, 0);
+    } else if (d != null && d != ModelPage.UNKNOWN && d != ModelPage.LOST) {
+      long[] kept = d.clone();
+      for (int i = 0; i < kept.length; i++) {
+        kept[i] &= keep;
+      }
+      p.doubt(w, kept);
+    }
+  }
+
+  /**
+   * Ends the initial contents beyond {@code length}; the words of the last page are made before that, if they are needed.
+   *
+   * @param end where the last page ends
+   */
+  private void seedLengthAtMost(long length, long end) {
+    if (length < end) {
+      ModelPage tail = page(length);
+      tail.lock();
+      words(tail, length >>> pageShift);
+      tail.unlock();
+    }
+    seedLength = Math.min(seedLength, length);
+  }
+
+  private void longer() {
+    long base = oldLength & -(1L << pageShift);
+    if (base != oldLength) {
+      ModelPage tail = page(oldLength);
+      tail.lock();
+      if (tail.words != null) {
+        for (int w = 0; w < wordsPerPage; w++) {
+          long keep = bitsBelow(base + 8L * w, oldLength);
+          if (keep != -1L) {
+            decideTail(tail, w, keep);
+          }
+        }
+      }
+      eof = newLength;
+      tail.unlock();
+    }
+    eof = newLength;
+  }
+
+  private static void decideTail(ModelPage p, int w, long keep) {
+    assert p.words != null;
+    long[] d = p.doubts == null ? null : p.doubts[w];
+    if (d == null) {
+      p.addCandidate(w, p.words[w] & keep);
+      return;
+    }
+    for (long v : d) {
+      p.addCandidate(w, v & keep);
+    }
+  }
+
+  /** Data of a range was lost. */
+  void lost(long offset, long length) {
+    for (long o = offset & -(1L << pageShift); o < offset + length; o += 1L << pageShift) {
+      ModelPage p = page(o);
+      p.lock();
+      p.logEverything(isWatched(p));
+      p.loseAll(wordsPerPage);
+      p.unlock();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "file " + key;
+  }
+}

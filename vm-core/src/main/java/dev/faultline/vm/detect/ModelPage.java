@@ -1,0 +1,294 @@
+package dev.faultline.vm.detect;
+
+import dev.faultline.hw.strand.Strand;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the oracle knows of one page: for each word the value, or the values that it may have.
+ *
+ * <p>A page of a space's own tree is used by one thread at a time, and not changed unless that tree owns it. A page of a shared tree is used
+ * with its {@link #lock} held.
+ */
+final class ModelPage {
+  /*
+   * Implementation overview
+   *
+   * words        Null: never stored to; the segment knows what such a page contains. Else one value a word.
+   * doubts       Null: none. Else for a doubtful word the values that it may have; the first load tells which one it is (pins it).
+   *              UNKNOWN: any, until the first load. LOST: any, load after load, until a store.
+   * Log          While somebody may be copying the page (watchers, here or of the whole segment), values that words had before they
+   *              changed. A copy made at an unknown instant of that time has, word by word, the present value or a logged one.
+   * lock         A leaf below everything, held for a few steps and never across a schedule point. Used under T(cpu).
+   */
+  /** A word may be anything until it is first loaded. */
+  static final long[] UNKNOWN = {};
+
+  /** A word may be anything until it is stored. */
+  static final long[] LOST = new long[0];
+
+  private static final int LOG_LIMIT = 4096;
+  private static final VarHandle LOCK;
+
+  static {
+    try {
+      LOCK = MethodHandles.lookup().findVarHandle(ModelPage.class, "lock", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  final Object owner; // (C) token of the tree that may change it
+  long @Nullable [] words;
+  long @Nullable [] @Nullable [] doubts;
+  int writer; // pid of the last store, 0 for none
+  int watchers; // who may be copying this page
+  int windows; // of a group's page: sharers whose store is under way, so that it may be copied already
+  private int @Nullable [] logWords;
+  private long @Nullable [] logValues;
+  private int logCount;
+  private boolean logFull;
+
+  @SuppressWarnings("UnusedVariable") // through LOCK
+  private volatile int lock;
+
+  ModelPage(Object owner) {
+    this.owner = owner;
+  }
+
+  void lock() {
+    if (!LOCK.compareAndSet(this, 0, 1)) {
+      lockSlowly();
+    }
+  }
+
+  private void lockSlowly() {
+    Strand me = Strand.current();
+    for (int i = 0; lock != 0 || !LOCK.compareAndSet(this, 0, 1); i++) {
+      me.pause(i);
+    }
+  }
+
+  void unlock() {
+    lock = 0;
+  }
+
+  /** Returns a page with the same knowledge, for another owner. */
+  ModelPage copyFor(PageTree tree) {
+    ModelPage p = tree.newPage();
+    p.words = words == null ? null : words.clone();
+    p.doubts = doubts == null ? null : doubts.clone();
+    p.writer = writer;
+    return p;
+  }
+
+  boolean isDoubtful(int w) {
+    return doubts != null && doubts[w] != null;
+  }
+
+  /** Returns the words, made of {@code fill} or zeros if the page was never stored to. */
+  long[] words(int count, long @Nullable [] fill) {
+    long[] a = words;
+    if (a == null) {
+      a = fill == null ? new long[count] : fill;
+      words = a;
+    }
+    return a;
+  }
+
+  /** Makes the value of a word certain. */
+  void set(int w, long value) {
+    assert words != null;
+    words[w] = value;
+    if (doubts != null) {
+      doubts[w] = null;
+    }
+  }
+
+  /** Makes a word doubtful. */
+  void doubt(int w, long[] values) {
+    assert words != null;
+    if (doubts == null) {
+      doubts = new long @Nullable [words.length][];
+    }
+    doubts[w] = values;
+  }
+
+  /** Makes every word anything until it is stored. */
+  void loseAll(int count) {
+    words(count, null);
+    doubts = new long @Nullable [count][];
+    Arrays.fill(doubts, LOST);
+  }
+
+  /**
+   * Returns whether a load of a word that was stored to, or is doubtful, may return {@code got}.
+   *
+   * @param keep the bits that are within the file; the others may have become zero at any time
+   */
+  boolean allows(int w, long got, long keep) {
+    assert words != null;
+    long[] d = doubts == null ? null : doubts[w];
+    if (d == null) {
+      return got == words[w] || got == (words[w] & keep);
+    }
+    if (d == UNKNOWN || d == LOST) {
+      return true;
+    }
+    for (long v : d) {
+      if (got == v || got == (v & keep)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Takes note of what a load returned: the word is that from now on, unless it is lost. */
+  void pin(int w, long got) {
+    assert words != null;
+    if (doubts != null && doubts[w] == LOST) {
+      return;
+    }
+    set(w, got);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- log
+
+  /** Notes what a word may be now, before it changes, if anybody may be copying the page. */
+  void log(int w, long value, boolean watched) {
+    if (!watched) {
+      logWords = null;
+      logValues = null;
+      logCount = 0;
+      logFull = false;
+      return;
+    }
+    long[] d = doubts == null ? null : doubts[w];
+    if (d == null) {
+      append(w, value);
+    } else if (d == UNKNOWN || d == LOST) {
+      logFull = true;
+    } else {
+      for (long v : d) {
+        append(w, v);
+      }
+    }
+  }
+
+  /** Notes that the page's words have changed in ways that the log does not say. */
+  void logEverything(boolean watched) {
+    logFull |= watched;
+  }
+
+  private void append(int w, long value) {
+    if (logCount == LOG_LIMIT) {
+      logFull = true;
+    }
+    if (logFull) {
+      return;
+    }
+    if (logWords == null || logValues == null) {
+      logWords = new int[8];
+      logValues = new long[8];
+    } else if (logCount == logWords.length) {
+      logWords = Arrays.copyOf(logWords, logCount * 2);
+      logValues = Arrays.copyOf(logValues, logCount * 2);
+    }
+    logWords[logCount] = w;
+    logValues[logCount++] = value;
+  }
+
+  /** Forgets the log if nobody needs it any more. */
+  void endWatch(boolean watched) {
+    if (!watched) {
+      log(0, 0, false);
+    }
+  }
+
+  /** Returns whether a copy made since the watch began may have {@code got} in a word; the present value is not looked at. */
+  boolean loggedAs(int w, long got, long keep) {
+    if (logFull) {
+      return true;
+    }
+    for (int i = 0; i < logCount; i++) {
+      assert logWords != null;
+      assert logValues != null;
+      if (logWords[i] == w && (got == logValues[i] || got == (logValues[i] & keep))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Returns whether a word's value before some change was logged. */
+  boolean hasLogged(int w) {
+    if (logFull) {
+      return true;
+    }
+    for (int i = 0; i < logCount; i++) {
+      if (logWords != null && logWords[i] == w) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Makes {@code copy} what a copy of this page is that was made at an unknown instant since the watch began.
+   *
+   * @param present the present words, which become the copy's
+   */
+  void copyLogged(ModelPage copy, long[] present) {
+    copy.words = present;
+    copy.doubts = doubts == null ? null : doubts.clone();
+    copy.writer = writer;
+    if (logFull) {
+      copy.doubts = new long @Nullable [present.length][];
+      Arrays.fill(copy.doubts, UNKNOWN);
+      return;
+    }
+    for (int i = 0; i < logCount; i++) {
+      assert logWords != null;
+      assert logValues != null;
+      copy.addCandidate(logWords[i], logValues[i]);
+    }
+  }
+
+  /** Adds a value that a word may have. */
+  void addCandidate(int w, long value) {
+    assert words != null;
+    long[] d = doubts == null ? null : doubts[w];
+    if (d == UNKNOWN || d == LOST || (d == null && words[w] == value)) {
+      return;
+    }
+    if (d == null) {
+      doubt(w, new long[] {words[w], value});
+      return;
+    }
+    for (long v : d) {
+      if (v == value) {
+        return;
+      }
+    }
+    long[] more = Arrays.copyOf(d, d.length + 1);
+    more[d.length] = value;
+    doubt(w, more);
+  }
+
+  /** Returns the values that a word may have, in words, for a report. */
+  static String text(long value, long @Nullable [] doubt, long keep) {
+    if (doubt == UNKNOWN || doubt == LOST) {
+      return "anything";
+    }
+    StringBuilder b = new StringBuilder();
+    for (long v : doubt == null ? new long[] {value} : doubt) {
+      b.append(b.length() == 0 ? "" : " or ").append("0x").append(Long.toHexString(v));
+      if ((v & keep) != v) {
+        b.append(" or 0x").append(Long.toHexString(v & keep));
+      }
+    }
+    return b.toString();
+  }
+}
