@@ -53,8 +53,6 @@ record RunStatistics(long nanos, long commands, List<Counter> counters) {
     c.add(new Counter("tlb_purges", purges, "TLB purges", false));
     c.add(new Counter("shootdowns", m.shootdown().shootdowns(), "TLB shootdowns", true));
     c.add(new Counter("remote_purges", m.shootdown().remotePurges(), "TLB purges of other processors", false));
-    c.add(new Counter("disk_reads", m.disk().reads(), "disk reads", true));
-    c.add(new Counter("disk_writes", m.disk().writes(), "disk writes", true));
     return new RunStatistics(nanos, commands, List.copyOf(c));
   }
 

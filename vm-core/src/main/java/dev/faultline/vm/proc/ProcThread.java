@@ -2,6 +2,7 @@ package dev.faultline.vm.proc;
 
 import dev.faultline.hw.Cpu;
 import dev.faultline.hw.PageTable;
+import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.fault.VmFault;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>All is the thread's own business but where it is said.
  */
-public final class ProcThread extends KThread {
+public final class ProcThread extends KThread implements SpaceWatcher.Holder {
   /*
    * Implementation overview
    *
@@ -51,6 +52,11 @@ public final class ProcThread extends KThread {
   /** Returns the process's memory accesses. */
   public UserAccess access() {
     return access;
+  }
+
+  @Override
+  public @Nullable SpaceWatcher spaceWatcher() {
+    return process.watcher;
   }
 
   /** Returns the child that the last successful fork or vfork started. */

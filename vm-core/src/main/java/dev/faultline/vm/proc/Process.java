@@ -1,6 +1,7 @@
 package dev.faultline.vm.proc;
 
 import dev.faultline.hw.PageTable;
+import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.sync.Channel;
 import org.jspecify.annotations.Nullable;
@@ -46,6 +47,7 @@ public final class Process implements Channel {
   boolean holdsParent; // (PT) P_PPWAIT: a vfork's child before its exec or exit
 
   private volatile @Nullable Vmspace vmspace; // written by its own thread, or before that runs
+  @Nullable SpaceWatcher watcher; // likewise: follows what the address space holds, if anybody does
 
   Process(long pid, int number, @Nullable Vmspace vmspace) {
     this.pid = pid;

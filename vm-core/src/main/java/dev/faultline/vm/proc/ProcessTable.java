@@ -3,6 +3,8 @@ package dev.faultline.vm.proc;
 import dev.faultline.hw.Machine;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.MemoryWatcher;
+import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.fault.VmFault;
 import dev.faultline.vm.map.VmMaps;
 import dev.faultline.vm.map.Vmspace;
@@ -45,6 +47,7 @@ public final class ProcessTable implements ProcessWalker {
   private final SystemCalls systemCalls; // (C)
   private final AtomicInteger strandsLeft = new AtomicInteger(); // (A)
   private volatile int quantum = QUANTUM;
+  private @Nullable MemoryWatcher watcher; // (C) once the first process runs
   private volatile boolean died;
   private volatile @Nullable Strand waiter; // who awaits the end
 
@@ -70,6 +73,22 @@ public final class ProcessTable implements ProcessWalker {
     quantum = accesses;
   }
 
+  /** Installs who follows what memory holds; before the first file and the first process. */
+  public void setWatcher(@Nullable MemoryWatcher w) {
+    watcher = w;
+  }
+
+  /** Returns who follows what memory holds, or null. */
+  public @Nullable MemoryWatcher watcher() {
+    return watcher;
+  }
+
+  /** Returns a watcher for a new, empty address space; null if nobody watches. */
+  @Nullable SpaceWatcher newSpaceWatcher(long pid) {
+    MemoryWatcher w = watcher;
+    return w == null ? null : w.newSpace((int) pid);
+  }
+
   /** Returns the system calls. */
   public SystemCalls systemCalls() {
     return systemCalls;
@@ -82,7 +101,8 @@ public final class ProcessTable implements ProcessWalker {
 
   /** Starts a process without a parent, with an empty address space. The caller is a kernel thread, in the kernel. */
   public Process start(long pid, ProcessMain main) {
-    return spawn(null, pid, newVmspace("pid " + Long.toUnsignedString(pid)), false, main);
+    Vmspace empty = newVmspace("pid " + Long.toUnsignedString(pid));
+    return spawn(null, pid, empty, newSpaceWatcher(pid), false, main);
   }
 
   /** Makes an empty address space for user code, with one reference. The caller is a kernel thread, in the kernel. */
@@ -117,8 +137,15 @@ public final class ProcessTable implements ProcessWalker {
   }
 
   /** Makes a process, which takes over a reference to {@code vmspace}, and starts its strand. */
-  Process spawn(@Nullable Process parent, long pid, Vmspace vmspace, boolean holdsParent, ProcessMain main) {
+  Process spawn(
+      @Nullable Process parent,
+      long pid,
+      Vmspace vmspace,
+      @Nullable SpaceWatcher spaceWatcher,
+      boolean holdsParent,
+      ProcessMain main) {
     Process p = kinship.add(parent, pid, vmspace, holdsParent);
+    p.watcher = spaceWatcher;
     strandsLeft.incrementAndGet();
     domain.strands().start(p.toString(), () -> run(p, main));
     return p;

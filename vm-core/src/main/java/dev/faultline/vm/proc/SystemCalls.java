@@ -4,6 +4,8 @@ import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.MemoryWatcher;
+import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.map.Mapping;
 import dev.faultline.vm.map.VmMap;
@@ -93,7 +95,12 @@ public final class SystemCalls {
   /** Maps zero-filled memory at {@code address} instead of what is there. */
   public CallResult mmapAnon(ProcThread t, long address, long length, int prot, boolean shared) {
     t.enterKernel();
-    return t.leaveKernel(doMmapAnon(map(t), address, length, prot, shared));
+    CallResult r = doMmapAnon(map(t), address, length, prot, shared);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.mappedAnonymous(address, roundUp(length), VmProt.widened(prot), shared);
+    }
+    return t.leaveKernel(r);
   }
 
   private CallResult doMmapAnon(VmMap map, long address, long length, int prot, boolean shared) {
@@ -113,7 +120,12 @@ public final class SystemCalls {
   public CallResult mmapFile(
       ProcThread t, long address, long length, int prot, boolean shared, Vnode file, long offset) {
     t.enterKernel();
-    return t.leaveKernel(doMmapFile(map(t), address, length, prot, shared, file, offset));
+    CallResult r = doMmapFile(map(t), address, length, prot, shared, file, offset);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.mappedFile(address, roundUp(length), VmProt.widened(prot), shared, file, offset);
+    }
+    return t.leaveKernel(r);
   }
 
   private CallResult doMmapFile(
@@ -205,7 +217,12 @@ public final class SystemCalls {
   /** Removes what is mapped in the range; holes are fine. */
   public CallResult munmap(ProcThread t, long address, long length) {
     t.enterKernel();
-    return t.leaveKernel(doMunmap(map(t), address, length));
+    CallResult r = doMunmap(map(t), address, length);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.unmapped(address, roundUp(length));
+    }
+    return t.leaveKernel(r);
   }
 
   private CallResult doMunmap(VmMap map, long address, long length) {
@@ -222,7 +239,12 @@ public final class SystemCalls {
   /** Changes the protection of what is mapped in the range; holes are skipped. */
   public CallResult mprotect(ProcThread t, long address, long length, int prot) {
     t.enterKernel();
-    return t.leaveKernel(doMprotect(map(t), address, length, prot));
+    CallResult r = doMprotect(map(t), address, length, prot);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.protectionSet(address, roundUp(length), VmProt.widened(prot));
+    }
+    return t.leaveKernel(r);
   }
 
   private CallResult doMprotect(VmMap map, long address, long length, int prot) {
@@ -239,7 +261,12 @@ public final class SystemCalls {
   /** Says what a later fork does with what is mapped in the range; holes are skipped. */
   public CallResult minherit(ProcThread t, long address, long length, Inheritance inheritance) {
     t.enterKernel();
-    return t.leaveKernel(doMinherit(map(t), address, length, inheritance));
+    CallResult r = doMinherit(map(t), address, length, inheritance);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.inheritanceSet(address, roundUp(length), inheritance);
+    }
+    return t.leaveKernel(r);
   }
 
   private CallResult doMinherit(VmMap map, long address, long length, Inheritance inheritance) {
@@ -310,7 +337,16 @@ public final class SystemCalls {
   /** Wires the range. EAGAIN beyond the limit of wired pages (tested without a lock), ENOMEM where it cannot be done. */
   public CallResult mlock(ProcThread t, long address, long length) {
     t.enterKernel();
-    return t.leaveKernel(doMlock(map(t), address, length));
+    SpaceWatcher w = t.process().watcher;
+    boolean told = w != null && isRange(map(t), address, length);
+    if (w != null && told) {
+      w.wireBegins(address, roundUp(length));
+    }
+    CallResult r = doMlock(map(t), address, length);
+    if (w != null && told) {
+      w.wireEnds(address, roundUp(length), r == CallResult.OK);
+    }
+    return t.leaveKernel(r);
   }
 
   private CallResult doMlock(VmMap map, long address, long length) {
@@ -399,9 +435,16 @@ public final class SystemCalls {
     if (length > FILE_BYTES_MAX) {
       return CallResult.EFBIG;
     }
+    MemoryWatcher w = table.watcher();
     file.lock();
     try {
+      if (w != null) {
+        w.truncateBegins(file, length);
+      }
       vnodePager.setSize(file, length);
+      if (w != null) {
+        w.truncateEnds(file, true);
+      }
     } finally {
       file.unlock();
     }
@@ -442,17 +485,23 @@ public final class SystemCalls {
       return CallResult.SIGKILL;
     }
     Process me = t.process();
-    Vmspace space;
+    SpaceWatcher w = me.watcher;
     if (vfork && !hVforkCopy) {
-      space = me.vmspace().share();
-    } else {
-      Vmspace copy = me.vmspace().fork("pid " + Long.toUnsignedString(pid));
-      if (copy == null) {
-        return CallResult.ENOMEM; // killed while it waited for memory (R36)
-      }
-      space = copy;
+      t.setLastChild(table.spawn(me, pid, me.vmspace().share(), w, true, main));
+      return CallResult.OK;
     }
-    t.setLastChild(table.spawn(me, pid, space, vfork, main));
+    if (w != null) {
+      w.forkBegins();
+    }
+    Vmspace copy = me.vmspace().fork("pid " + Long.toUnsignedString(pid));
+    if (copy == null) { // killed while it waited for memory (R36)
+      if (w != null) {
+        w.forkFailed();
+      }
+      return CallResult.ENOMEM;
+    }
+    SpaceWatcher childWatcher = w == null ? null : w.forked((int) pid);
+    t.setLastChild(table.spawn(me, pid, copy, childWatcher, vfork, main));
     return CallResult.OK;
   }
 
@@ -475,15 +524,25 @@ public final class SystemCalls {
     t.enterKernel();
     Process me = t.process();
     Vmspace old = me.vmspace();
+    dropped(me, old);
     Vmspace fresh = old.exec(me.toString());
     if (fresh != old) {
       me.setVmspace(fresh);
+      me.watcher = table.newSpaceWatcher(me.pid());
       t.loadAddressSpace();
       old.free();
     }
     t.count(Event.EXECS);
     kinship.releaseParent(me);
     return t.leaveKernel(CallResult.OK);
+  }
+
+  /** Tells the watcher of an address space that it is about to be emptied, unless others use it still (vfork). */
+  private static void dropped(Process p, Vmspace space) {
+    SpaceWatcher w = p.watcher;
+    if (w != null && space.refCount() == 1) {
+      w.dropped();
+    }
   }
 
   /** Sleeps until {@code child} has exited. ECHILD if it is no child of the caller's (null), or was waited for already. */
@@ -514,6 +573,7 @@ public final class SystemCalls {
     Process me = t.process();
     Vmspace space = me.vmspace();
     kinship.exiting(me);
+    dropped(me, space);
     t.leaveAddressSpace();
     me.setVmspace(null);
     space.free();

@@ -2,6 +2,7 @@ package dev.faultline.vm.proc;
 
 import dev.faultline.hw.Cpu;
 import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.fault.VmFault;
 
@@ -160,8 +161,17 @@ public final class UserAccess {
   private CallResult trap(Cpu cpu, long va, int type) {
     cpu.clearTrap();
     thread.enterKernel();
+    SpaceWatcher w = thread.process().watcher;
+    if (w != null && (type & VmProt.WRITE) != 0) {
+      w.storeTrapped(va);
+    }
     KernReturn r = fault.fault(thread.process().vmspace().map(), va & pageMask, type, false);
-    return thread.leaveKernel(signal(r));
+    CallResult result = thread.leaveKernel(signal(r));
+    if (w != null && result != CallResult.OK) {
+      boolean excused = result == CallResult.SIGKILL || r == KernReturn.FAILURE;
+      w.refused(va, (type & VmProt.WRITE) != 0, r, excused);
+    }
+    return result;
   }
 
   /** vm-semantics 1.2: only PROTECTION_FAILURE gives SIGBUS. */

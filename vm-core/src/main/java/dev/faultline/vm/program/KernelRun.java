@@ -2,6 +2,7 @@ package dev.faultline.vm.program;
 
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.vm.Kernel;
+import dev.faultline.vm.base.MemoryWatcher;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.proc.Barrier;
 import dev.faultline.vm.proc.Process;
@@ -63,9 +64,13 @@ public final class KernelRun {
   }
 
   private void boot() {
+    MemoryWatcher watcher = kernel.processes().watcher();
     for (int i = 0; i < files.length; i++) {
       FileDeclaration f = program.files().get(i);
       files[i] = kernel.volume().create(f.name(), f.length(), f.seed());
+      if (watcher != null) {
+        watcher.fileCreated(files[i], f.length(), offset -> FileContent.word(f.seed(), f.length(), offset));
+      }
     }
     for (int i = 0; i < barriers.length; i++) {
       BarrierDeclaration b = program.barriers().get(i);
