@@ -22,8 +22,8 @@ public final class Machine implements AutoCloseable {
   private final PhysicalMemory memory; // (C)
   private final Cpu[] cpus; // (C)
   private final Shootdown shootdown; // (C)
-  private final Clock clock; // STUB
-  private final Disk disk; // STUB
+  private final Clock clock; // (C)
+  private final Disk disk; // (C)
 
   /**
    * Builds a machine.
@@ -39,8 +39,8 @@ public final class Machine implements AutoCloseable {
       cpus[i] = new Cpu(i, config, memory, strands.controlled());
     }
     shootdown = new Shootdown(cpus, config, strands);
-    clock = new Clock(strands, config.tickNanos());
-    disk = new Disk(memory, strands, config.diskBlocks());
+    clock = new Clock(config, strands);
+    disk = new Disk(config, memory, strands);
   }
 
   /** Returns what the machine was built from. */
@@ -68,8 +68,15 @@ public final class Machine implements AutoCloseable {
     return cpus.length;
   }
 
-  public Clock clock() { return clock; }
-  public Disk disk() { return disk; }
+  /** Returns the clock. */
+  public Clock clock() {
+    return clock;
+  }
+
+  /** Returns the disk. */
+  public Disk disk() {
+    return disk;
+  }
 
   /** Returns the means to purge TLBs. */
   public Shootdown shootdown() {
@@ -90,21 +97,24 @@ public final class Machine implements AutoCloseable {
     if (me == null) {
       me = strands.attach("machine-close");
     }
-    List<Strand> ending = new ArrayList<>();
     try {
+      List<Strand> ending = new ArrayList<>();
       shootdown.stop(me, ending);
+      clock.stop(me, ending);
+      disk.stop(me, ending);
+      for (Strand s : ending) {
+        strands.join(s);
+      }
+      disk.close();
     } finally {
       if (attach) {
         strands.detach();
       }
     }
-    for (Strand s : ending) {
-      strands.join(s);
-    }
   }
 
   @Override
   public String toString() {
-    return cpus.length + " cpus, " + memory;
+    return cpus.length + " cpus, " + memory + ", " + disk;
   }
 }
