@@ -260,10 +260,7 @@ final class EntryList {
     int i = indexIn(blocks[b], e.start);
     front.end = va;
     e.start = va;
-    blocks[b].starts[i] = va;
-    if (i == 0) {
-      blockStarts[b] = va;
-    }
+    blocks[b].starts[i] = va; // blockStarts may stay: front begins there
     size -= va - front.start;
     link(e.prev, front);
   }

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The list of entries and its index, against a sorted map. */
-@Timeout(60)
+@Timeout(300)
 final class EntryListTest {
   private static final int PAGE = MapWorld.PAGE;
   private static final int SLOTS = 100_000;

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The outcomes of a lookup, step by step of vm-semantics 3.4, and those of a fault's second one (F14). */
-@Timeout(30)
+@Timeout(300)
 final class MapLookupTest {
   private static final int R = VmProt.READ;
   private static final int RW = VmProt.READ | VmProt.WRITE;
@@ -250,16 +250,9 @@ final class MapLookupTest {
           assertThat(map.tryRelookup(mine, at(3), R)).isFalse();
           assertThat(mine.isHeld()).isFalse();
         });
-        sleepUntilDone(other);
+        world.outside(other::join);
         locked.unlock();
       });
     }
-  }
-
-  /** Gives the token away while another strand is in the kernel; keeps sleepable locks. */
-  private void sleepUntilDone(MapWorld.Running other) {
-    world.domain.token().leave();
-    other.join();
-    world.domain.token().enter();
   }
 }

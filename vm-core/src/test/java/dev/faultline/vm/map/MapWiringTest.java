@@ -11,6 +11,9 @@ import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.object.VmObject;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -18,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The two passes of wiring and its undoing, with a wirer that records what it is asked. */
-@Timeout(30)
+@Timeout(300)
 final class MapWiringTest {
   private static final int RW = VmProt.READ | VmProt.WRITE;
 
@@ -144,6 +147,58 @@ final class MapWiringTest {
       map.pageable(at(0), at(4), false);
       map.pageable(at(0), at(4), true);
     });
+  }
+
+  /** A recursive upgrade does not wait for other readers, so that one who decided before it must ask again. */
+  @Test
+  void whoUpgradesAfterARecursiveOwner_findsItsWork() {
+    begin(Mode.FIXED);
+    world.in(() -> {
+      map.mapFixed(Mapping.anonymous().withProtection(RW), at(0), at(1));
+      map.mapFixed(Mapping.anonymous(), at(2), at(3));
+    });
+    CountDownLatch decided = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    Thread[] gated = new Thread[1];
+    world.maps.setObserver(new MapObserver() {
+      @Override
+      public void upgrading(VmMap holder) {
+        if (Thread.currentThread() == gated[0]) {
+          decided.countDown();
+          await(goOn);
+        }
+      }
+    });
+    List<VmObject> found = new CopyOnWriteArrayList<>();
+    Runnable touch = () -> {
+      MapLookup r = new MapLookup();
+      assertThat(map.lookup(r, at(2), RW)).isEqualTo(KernReturn.SUCCESS);
+      found.add(r.object());
+      map.lookupDone(r);
+    };
+    MapWorld.Running[] other = new MapWorld.Running[1];
+    world.wiring.during = () -> {
+      other[0] = world.start("other", () -> {
+        gated[0] = Thread.currentThread();
+        touch.run();
+      });
+      await(decided); // the other saw that the object is missing
+      touch.run();
+      goOn.countDown();
+    };
+    world.in(() -> map.pageable(at(0), at(1), false));
+    other[0].join();
+    assertThat(found).hasSize(2);
+    assertThat(found.get(0)).isSameAs(found.get(1));
+    world.in(() -> map.pageable(at(0), at(1), true));
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(5, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   @Test

@@ -1,7 +1,6 @@
 package dev.faultline.vm.map;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import dev.faultline.hw.Machine;
 import dev.faultline.hw.MachineConfig;
@@ -27,15 +26,18 @@ import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pmap.Pmap;
 import dev.faultline.vm.pmap.PmapModule;
+import dev.faultline.vm.sync.Channel;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
+import org.awaitility.Awaitility;
 
 /**
  * Maps over real objects, pages and pmaps, without a fault handler: the test plays its part. The thread that makes the
@@ -48,7 +50,7 @@ final class MapWorld implements AutoCloseable {
   static final long MAX = 4096 * PAGE;
 
   private static final ThreadStrands POOL = new ThreadStrands();
-  private static final long PATIENCE_SECONDS = 10;
+  private static final long PATIENCE_SECONDS = 30;
 
   final Strands strands;
   final Machine machine;
@@ -135,13 +137,17 @@ final class MapWorld implements AutoCloseable {
 
     /** Waits until the strand sleeps in the kernel for the reason that {@code tag} names. */
     Running untilAsleep(String tag) {
-      await().pollInSameThread().pollInterval(Duration.ofMillis(1)).atMost(PATIENCE_SECONDS, TimeUnit.SECONDS)
-          .until(() -> {
-            KThread t = thread;
-            return death.get() != null || (t != null && tag.equals(t.sleepTag()) && t.sleepChannel() != null);
-          });
+      MapWorld.this.await(() -> {
+        KThread t = thread;
+        return death.get() != null || (t != null && tag.equals(t.sleepTag()) && t.sleepChannel() != null);
+      });
       rethrow();
       return this;
+    }
+
+    boolean sleepsOn(Channel channel) {
+      KThread t = thread;
+      return t != null && t.sleepChannel() == channel;
     }
 
     /** Waits for the strand's end; what it died of is thrown here. */
@@ -162,6 +168,27 @@ final class MapWorld implements AutoCloseable {
         throw e;
       } else if (t instanceof RuntimeException e) {
         throw e;
+      }
+    }
+  }
+
+  /** Waits until {@code condition} holds; outside the kernel, so that others may get in. */
+  void await(Callable<Boolean> condition) {
+    outside(() -> Awaitility.await().pollInSameThread().pollInterval(Duration.ofMillis(1))
+        .atMost(PATIENCE_SECONDS, TimeUnit.SECONDS).until(condition));
+  }
+
+  /** Runs {@code body} outside the kernel, if the caller is in it: without the token, in UP mode; locks are kept. */
+  void outside(Runnable body) {
+    boolean inside = Strand.current() != self.strand();
+    if (inside) {
+      domain.token().leave();
+    }
+    try {
+      body.run();
+    } finally {
+      if (inside) {
+        domain.token().enter();
       }
     }
   }

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * <p>What a page is backed by is not predicted for anonymous memory, but watched: once it has an object and an offset
  * it keeps them until it is unmapped, and no two pages have the same.
  */
-@Timeout(120)
+@Timeout(300)
 final class VmMapModelTest {
   private static final int PAGE = MapWorld.PAGE;
   private static final int PAGES = 48; // few, so that operations meet

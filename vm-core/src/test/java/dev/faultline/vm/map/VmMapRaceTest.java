@@ -25,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Threads of one address space, and of several that share memory, on its maps at once. */
-@Timeout(60)
+@Timeout(300)
 final class VmMapRaceTest {
   private static final int R = VmProt.READ;
   private static final int RW = VmProt.READ | VmProt.WRITE;

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What single operations do beyond the arithmetic of entries: translations, growth in place, msync, checks. */
-@Timeout(30)
+@Timeout(300)
 final class VmMapTest {
   private static final int R = VmProt.READ;
   private static final int RW = VmProt.READ | VmProt.WRITE;

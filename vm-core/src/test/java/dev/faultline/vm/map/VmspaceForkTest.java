@@ -17,19 +17,20 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a fork inherits: every inheritance with every kind of entry (vm-semantics 3.4 vmspace_fork, copy_entry). */
-@Timeout(60)
+@Timeout(300)
 final class VmspaceForkTest {
   private static final int R = VmProt.READ;
   private static final int RW = VmProt.READ | VmProt.WRITE;
 
   private MapWorld world;
-  private final List<Vmspace> spaces = new ArrayList<>();
+  private final List<Vmspace> spaces = new CopyOnWriteArrayList<>();
   private Vmspace parent;
   private VmMap map;
 
@@ -320,6 +321,15 @@ final class VmspaceForkTest {
       }
       assertThat(entries(share)).allMatch(VmMapEntry::needsCopy);
       assertThat(entries(child.map())).noneMatch(VmMapEntry::isAMap).hasSize(3);
+
+      Vmspace sharer = spaces.get(1); // its one entry covers all pieces
+      assertThat(entries(sharer.map())).hasSize(1);
+      sharer.map().inherit(at(0), at(4), Inheritance.COPY);
+      Vmspace other = fork(sharer);
+      assertThat(entries(other.map())).noneMatch(VmMapEntry::isAMap).hasSize(3);
+      for (int i = 0; i < 4; i++) {
+        assertThat(objectFor(other.map(), at(i), R)).as("page %d", i).isSameAs(objectFor(map, at(i), R));
+      }
     });
   }
 
@@ -375,37 +385,47 @@ final class VmspaceForkTest {
     });
   }
 
-  /** Two address spaces that hold the same two share maps in opposite order of addresses. */
+  /** Two address spaces hold the same two share maps in opposite order of addresses. */
   @ParameterizedTest
   @EnumSource(names = {"FIXED", "UP"})
   void twoForks_thatCopyTheSameShareMaps_doNotWaitForEachOther(Mode mode) {
     begin(mode);
-    Vmspace[] two = world.in(() -> {
-      mapAndTouch(Inheritance.SHARE, 10);
-      Vmspace a = fork(parent);
-      a.map().mapFixed(Mapping.anonymous().withInheritance(Inheritance.SHARE), at(4), at(6));
-      Vmspace b = fork(a);
-      b.map().remove(at(0), at(4));
-      a.map().remove(at(6), at(10));
-      for (Vmspace s : List.of(a, b)) {
-        s.map().inherit(at(0), at(10), Inheritance.COPY);
-        assertThat(entries(s.map())).hasSize(2);
+    Vmspace[] two = world.in(this::crossed);
+    VmMap first = entries(two[0].map()).get(0).itsMap();
+    VmMap second = entries(two[0].map()).get(1).itsMap();
+    assertThat(entries(two[1].map()).get(0).itsMap()).isSameAs(second);
+    world.in(() -> { // bars both share maps, until both forks stand before the first that each wants
+      first.lockRead();
+      second.lockRead();
+      List<MapWorld.Running> forkers = new ArrayList<>();
+      for (Vmspace s : two) {
+        forkers.add(world.start("forker", () -> spaces.add(s.fork())).untilAsleep("thrd_write"));
       }
-      assertThat(entries(a.map()).get(0).map()).isSameAs(entries(b.map()).get(1).map());
-      return new Vmspace[] {a, b};
+      long before = sleepers(forkers, second);
+      first.unlock();
+      world.await(() -> sleepers(forkers, second) == before + 1); // one has the first, and wants the second
+      second.unlock();
+      world.outside(() -> forkers.forEach(MapWorld.Running::join));
     });
-    List<MapWorld.Running> forkers = new ArrayList<>();
-    for (Vmspace s : two) {
-      forkers.add(world.start("forker", () -> {
-        for (int n = 0; n < 300; n++) {
-          Vmspace child = s.fork();
-          assertThat(child).isNotNull();
-          world.touch(s.map(), at(4), RW);
-          child.free();
-        }
-      }));
+  }
+
+  private static long sleepers(List<MapWorld.Running> strands, VmMap map) {
+    return strands.stream().filter(s -> s.sleepsOn(map.lock)).count();
+  }
+
+  private Vmspace[] crossed() {
+    mapAndTouch(Inheritance.SHARE, 10);
+    Vmspace a = fork(parent);
+    a.map().mapFixed(Mapping.anonymous().withInheritance(Inheritance.SHARE), at(4), at(6));
+    Vmspace b = fork(a);
+    b.map().remove(at(0), at(4));
+    a.map().remove(at(6), at(10));
+    for (Vmspace s : List.of(a, b)) {
+      s.map().inherit(at(0), at(10), Inheritance.COPY);
+      assertThat(entries(s.map())).hasSize(2);
     }
-    forkers.forEach(MapWorld.Running::join);
+    assertThat(entries(a.map()).get(0).map()).isSameAs(entries(b.map()).get(1).map());
+    return new Vmspace[] {a, b};
   }
 
   @ParameterizedTest

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** The map lock's semantics, vm-semantics 2.8. */
-@Timeout(30)
+@Timeout(300)
 final class MapLockTest {
   private static final ThreadStrands POOL = new ThreadStrands();
 
@@ -81,7 +81,7 @@ final class MapLockTest {
     private void send(Runnable step) {
       try {
         busy = step != END;
-        assertThat(steps.offer(step, 10, TimeUnit.SECONDS)).isTrue();
+        assertThat(steps.offer(step, 30, TimeUnit.SECONDS)).isTrue();
       } catch (InterruptedException e) {
         throw new AssertionError(e);
       }
@@ -122,7 +122,7 @@ final class MapLockTest {
   private static final Runnable END = () -> {};
 
   private void until(java.util.concurrent.Callable<Boolean> condition) {
-    await().pollInterval(Duration.ofMillis(1)).atMost(10, TimeUnit.SECONDS).until(() -> {
+    await().pollInterval(Duration.ofMillis(1)).atMost(30, TimeUnit.SECONDS).until(() -> {
       if (death.get() != null) {
         throw new AssertionError(death.get());
       }
@@ -132,7 +132,7 @@ final class MapLockTest {
 
   private static void awaitLatch(CountDownLatch latch) {
     try {
-      assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(latch.await(30, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
