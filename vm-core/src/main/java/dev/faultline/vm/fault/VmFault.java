@@ -387,7 +387,7 @@ public final class VmFault {
 
   /** Ends our claim on a page that could not be read: freed, unless it holds something (R37). Caller holds O. */
   private void giveUp(VmPage m) {
-    if (m.valid() != 0 && !hPartial || m.bmapped() != 0) {
+    if ((m.valid() != 0 && !hPartial) || m.bmapped() != 0) {
       releasePage(m);
       return;
     }
@@ -560,17 +560,20 @@ public final class VmFault {
     }
     o.lock.lock(); // F16
     queues.lock.lock();
-    if (newlyWired) {
-      queues.wireLocked(m); // W1
-    }
-    if (f.changeWiring) {
-      if (m.wireCount() == 0) {
+    try {
+      if (newlyWired) {
+        queues.wireLocked(m); // W1
+      }
+      if (f.changeWiring) {
+        if (m.wireCount() == 0) {
+          queues.activateLocked(m);
+        }
+      } else if (d(Decision.D46, !m.isActive()) && m.wireCount() == 0) {
         queues.activateLocked(m);
       }
-    } else if (d(Decision.D46, !m.isActive()) && m.wireCount() == 0) {
-      queues.activateLocked(m);
+    } finally {
+      queues.lock.unlock();
     }
-    queues.lock.unlock();
     d(Decision.D47, true);
     countKind(f);
     if (d(Decision.D49, !m.isBusyBy(f.thread))) {
@@ -604,10 +607,13 @@ public final class VmFault {
   private void releasePage(VmPage m) {
     wake(m);
     queues.lock.lock();
-    if (d(Decision.D2, !m.isActive())) {
-      queues.activateLocked(m);
+    try {
+      if (d(Decision.D2, !m.isActive())) {
+        queues.activateLocked(m);
+      }
+    } finally {
+      queues.lock.unlock();
     }
-    queues.lock.unlock();
   }
 
   private void wake(VmPage m) {

@@ -120,7 +120,7 @@ public final class VmFaultWire implements Wiring {
       }
       m.orDirty(VmPage.ALL_CHUNKS); // R21b
       m.setReferenced(true);
-      if (pmap != null && (dst.protection() & VmProt.WRITE) != 0 || pmap != null && dst.protection() != 0) {
+      if (pmap != null && dst.protection() != VmProt.NONE) {
         pmap.enter(va, m, dst.protection(), false);
       }
       copy.lock.lock();

@@ -285,17 +285,20 @@ public final class VmObjects {
     }
     o.refCount = 0;
     listLock.lock();
-    o.cached = true;
-    o.cachedPrev = cachedTail;
-    o.cachedNext = null;
-    if (cachedTail == null) {
-      cachedHead = o;
-    } else {
-      cachedTail.cachedNext = o;
+    try {
+      o.cached = true;
+      o.cachedPrev = cachedTail;
+      o.cachedNext = null;
+      if (cachedTail == null) {
+        cachedHead = o;
+      } else {
+        cachedTail.cachedNext = o;
+      }
+      cachedTail = o;
+      cachedCount++;
+    } finally {
+      listLock.unlock();
     }
-    cachedTail = o;
-    cachedCount++;
-    listLock.unlock();
     o.lock.unlock();
     return true;
   }

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @see "vm-semantics 1.3, 1.7, 2.7, 3.2, 5.7 vm_wait; vm_page.c, vm_pageout.c"
  */
+@SuppressWarnings("NonAtomicVolatileUpdate") // the gauges are written under F only; volatile is for those who read without it
 public final class FreeList {
   /*
    * Implementation overview
@@ -115,7 +116,7 @@ public final class FreeList {
             default -> n >= thresholds.freeReserved();
           };
       if (allowed && n > 0) {
-        if (wantZero && zero.length > 0 || free.length == 0) {
+        if ((wantZero && zero.length > 0) || free.length == 0) {
           m = zero.removeHead();
         } else {
           m = free.removeHead();
@@ -292,6 +293,7 @@ public final class FreeList {
    * @param gen {@code memoryGen} of the calling thread as its failed allocation left it
    * @param killable whether a process killed for want of memory stops waiting
    */
+  @SuppressWarnings("GuardedBy") // F is let go and retaken around sleeps; each round tests again
   public void waitForMemory(long gen, boolean killable) {
     KThread t = KThread.current();
     assert !t.isPageDaemon();
@@ -342,6 +344,7 @@ public final class FreeList {
    *
    * @param moreWork asked under F whether finished pageouts wait, or the kernel shuts down
    */
+  @SuppressWarnings("GuardedBy") // F is let go and retaken around sleeps; each round tests again
   public void daemonSleep(BooleanSupplier moreWork) {
     lock.lock();
     boolean wake = false;

@@ -74,6 +74,7 @@ public final class VmPage implements Channel {
   int bmapped; // (O) buffers that contain the page
   int valid; // (O|busy) bit a chunk
   private volatile int dirty; // (O|busy), or-ed under (PV)
+  @SuppressWarnings("UnusedVariable") // through REFERENCED
   private boolean referenced; // (A)
   long gen; // (F)
   @Nullable Object busyOwner; // (O) the thread or I/O that set BUSY, I-12

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @see "vm-semantics 2.7, 3.2; vm_page.c: vm_page_unqueue, activate, deactivate, wire, unwire"
  */
+@SuppressWarnings("NonAtomicVolatileUpdate") // the gauge is written under Q only; volatile is for those who read without it
 public final class VmPageQueues {
   private static final int ACT_INIT = 5;
   private static final int ACT_MAX = 100;

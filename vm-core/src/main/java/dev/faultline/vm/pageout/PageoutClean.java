@@ -165,10 +165,13 @@ public final class PageoutClean implements Cleaner {
       if (activate) {
         m.setReferenced(false);
         queues.lock.lock();
-        if (m.isInactive()) {
-          queues.activateLocked(m);
+        try {
+          if (m.isInactive()) {
+            queues.activateLocked(m);
+          }
+        } finally {
+          queues.lock.unlock();
         }
-        queues.lock.unlock();
       }
       pages.wakeup(m);
     }

@@ -95,6 +95,7 @@ final class PageoutScan {
     return false;
   }
 
+  @SuppressWarnings("GuardedBy") // Q is let go on three ways out of each turn
   private void scanInactive(KThread t) { // A
     for (int left = queues.lengths()[1]; left > 0 && available() < limits.cacheMin() + limits.freeTarget(); left--) {
       queues.lock.lock();
@@ -157,6 +158,7 @@ final class PageoutScan {
   }
 
   /** The page was refused: it must not stay at the head, or the scan would look at nothing else. */
+  @SuppressWarnings("GuardedBy") // Q is held
   private void requeueIfInactive(VmPage m) {
     queues.lock.lock();
     if (m.isInactive()) {
