@@ -293,7 +293,7 @@ final class Kinship {
   }
 
   @GuardedBy("lock")
-  private static void unlinkChild(Process parent, Process child) {
+  private void unlinkChild(Process parent, Process child) {
     if (child.siblingPrev == null) {
       parent.firstChild = child.siblingNext;
     } else {
@@ -406,7 +406,7 @@ final class Kinship {
   }
 
   @GuardedBy("lock")
-  private static String waitText(Process p) {
+  private String waitText(Process p) {
     WaitKind kind = p.waitKind;
     if (kind == null) {
       return "nothing";
