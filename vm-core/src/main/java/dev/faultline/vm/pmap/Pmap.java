@@ -12,7 +12,6 @@ import dev.faultline.vm.sync.LockRank;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The translations of one address space. Addresses are page aligned.
@@ -350,10 +349,13 @@ public final class Pmap {
    * wire_count. Caller holds the map's lock for writing; no Q or higher mutex.
    */
   public void remove(long start, long end) {
-    if (removeBatch(start, end) == 0) {
-      return;
+    while (removeBatch(start, end) != 0) { // rare: an unmapping unwires first, but mprotect to nothing does not
+      removeWired(start, end);
     }
-    KThread t = KThread.current(); // rare: an unmapping unwires first, but mprotect to nothing does not
+  }
+
+  private void removeWired(long start, long end) {
+    KThread t = KThread.current();
     for (long va = table.nextLeafAddress(start, end); va < end; va = table.nextLeafAddress(va, end)) {
       PageTable.Leaf leaf = table.leaf(va);
       long leafEnd = leafEnd(va, end);
@@ -392,11 +394,11 @@ public final class Pmap {
           if (!inUse(leaf.get(i))) {
             continue;
           }
-          if (invalidateUnlessWired(t, leaf, i)) {
+          if (invalidateOrSpare(t, leaf, i)) {
+            spared++;
+          } else {
             first = Math.min(first, va);
             last = va + pageSize;
-          } else if ((leaf.get(i) & Pte.WIRED) != 0) {
-            spared++;
           }
         }
       }
@@ -433,17 +435,19 @@ public final class Pmap {
     return leaf;
   }
 
-  /** First half of a batched removal; returns whether the word is half removed now. Caller holds P. */
-  private boolean invalidateUnlessWired(KThread t, PageTable.Leaf leaf, int i) {
+  /** First half of a batched removal, unless the mapping is Wired: then returns true. Caller holds P. */
+  private boolean invalidateOrSpare(KThread t, PageTable.Leaf leaf, int i) {
     KMutex pv = pvs.lock(Pte.frame(leaf.get(i))); // under P a word keeps its frame until it is zero
     pv.lock();
     try {
       long word = leaf.get(i);
-      if (!inUse(word) || isWiredManaged(leaf, i, word)) {
-        return false;
+      if (inUse(word) && isWiredManaged(leaf, i, word)) {
+        return true;
       }
-      invalidate(t, leaf, i);
-      return true;
+      if (inUse(word)) {
+        invalidate(t, leaf, i);
+      }
+      return false;
     } finally {
       pv.unlock();
     }
