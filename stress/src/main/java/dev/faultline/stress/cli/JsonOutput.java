@@ -4,12 +4,14 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.faultline.hw.MachineConfig;
 import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.detect.Finding;
 import dev.faultline.vm.program.VmProgram;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import java.util.Map;
 
 /** One JSON document a run, on a line of its own; the program's lines stream into it. */
 final class JsonOutput implements RunOutput {
@@ -74,8 +76,17 @@ final class JsonOutput implements RunOutput {
         json.writeEndArray();
         json.writeStringField("result", !result.findings().isEmpty() ? "finding" : interrupted ? "interrupted" : "ended");
         json.writeArrayFieldStart("findings");
-        for (String finding : result.findings()) {
-          json.writeString(finding);
+        for (Finding f : result.findings()) {
+          json.writeStartObject();
+          json.writeStringField("kind", f.kind().name().toLowerCase(Locale.ROOT));
+          json.writeStringField("message", f.message());
+          json.writeNumberField("step", f.step());
+          json.writeObjectFieldStart("details");
+          for (Map.Entry<String, String> d : f.details().entrySet()) {
+            json.writeStringField(d.getKey(), d.getValue());
+          }
+          json.writeEndObject();
+          json.writeEndObject();
         }
         json.writeEndArray();
         json.writeArrayFieldStart("killed");

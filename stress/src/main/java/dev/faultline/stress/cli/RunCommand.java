@@ -5,12 +5,15 @@ import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.Event;
+import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.detect.ContentOracle;
+import dev.faultline.vm.detect.Finding;
+import dev.faultline.vm.detect.Findings;
 import dev.faultline.vm.program.KernelRun;
 import dev.faultline.vm.program.ProgramException;
 import dev.faultline.vm.program.VmProgram;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +36,7 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class RunCommand implements Callable<Integer> {
   private static final long LOOK_NANOS = 200_000_000;
+  private static final long STOP_NANOS = 8_000_000_000L;
 
   @Parameters(index = "0", paramLabel = "PROGRAM", description = "A .vm file, plain or gzipped; - reads standard input.")
   String source = "";
@@ -115,6 +119,12 @@ final class RunCommand implements Callable<Integer> {
     KernelConfig config = config(program, seed);
     PrintWriter out = spec.commandLine().getOut();
     Kernel kernel = new Kernel(config, strands);
+    Findings findings = new Findings();
+    if (check) {
+      ContentOracle oracle = new ContentOracle(kernel.machine().memory(), findings);
+      oracle.install(kernel.machine());
+      kernel.processes().setWatcher(oracle);
+    }
     kernel.domain().strands().attach("run");
     try (RunOutput output = json ? new JsonOutput(out) : new TextOutput(out, this::stop)) {
       output.begin(program, config, seed);
@@ -125,21 +135,20 @@ final class RunCommand implements Callable<Integer> {
       if (stopping) {
         run.stop();
       }
-      boolean ended = watch(kernel, run, program, progress, which);
+      boolean ended = watch(kernel, run, findings, () -> progress.show(progressText(which, program, kernel, run)));
       long nanos = System.nanoTime() - began;
       running = null;
-      List<String> findings = new ArrayList<>();
       Throwable death = kernel.death();
       if (death != null) {
-        findings.add(String.valueOf(death));
+        findings.add(death instanceof KernelPanic ? Finding.Kind.PANIC : Finding.Kind.INVARIANT, String.valueOf(death));
       }
       String stuck = kernel.processes().stuck();
       if (stuck != null) {
-        findings.add(stuck);
+        findings.add(Finding.Kind.HANG, stuck);
       }
-      RunStatistics statistics = RunStatistics.of(kernel, nanos, run.commandsDone());
       List<Long> killed = run.killed().stream().map(p -> p.pid()).toList();
-      RunResult result = new RunResult(seed, findings, killed, death, statistics);
+      RunStatistics statistics = RunStatistics.of(kernel, nanos, run.commandsDone());
+      RunResult result = new RunResult(seed, findings.list(), killed, death, statistics);
       output.end(result, stopping);
       if (ended && death == null) {
         kernel.close();
@@ -150,21 +159,45 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  /** Waits for the end of a run. Returns whether all its strands have ended in good order. */
-  private boolean watch(Kernel kernel, KernelRun run, VmProgram program, Progress progress, String which) {
+  /** Waits for the end of a run; ends it with its first finding. Gives up a kernel that makes no progress any more. */
+  private boolean watch(Kernel kernel, KernelRun run, Findings findings, Runnable show) {
+    Stall stall = new Stall(kernel, run);
+    boolean stopped = false;
+    long giveUp = Long.MAX_VALUE;
     while (!run.await(LOOK_NANOS)) {
-      progress.show(
-          Progress.text(which + program.source(), run.commandsDone(), program.commands(), kernel.events(Event.VM_FAULTS)));
+      show.run();
+      long now = System.nanoTime();
+      if (!stopped && !findings.isEmpty()) {
+        stopped = true;
+        Thread stopper = new Thread(run::stop, "stop"); // of a kernel that hangs it may never return
+        stopper.setDaemon(true);
+        stopper.start();
+      }
+      if ((stopped || stopping) && giveUp == Long.MAX_VALUE) {
+        giveUp = now + STOP_NANOS;
+      }
+      if (stall.isStalled(now)) {
+        findings.add(Finding.Kind.HANG, stall.message(), stall.details());
+        return false;
+      }
+      if (now >= giveUp) {
+        return false;
+      }
     }
-    return kernel.death() == null;
+    return true;
+  }
+
+  private static String progressText(String which, VmProgram program, Kernel kernel, KernelRun run) {
+    long faults = kernel.domain().events(Event.VM_FAULTS.ordinal());
+    return Progress.text(which + program.source(), run.commandsDone(), program.commands(), faults);
   }
 
   private void report(PrintWriter err, VmProgram program, RunResult result, boolean interrupted) {
     for (long pid : result.killed()) {
       err.println("pid " + Long.toUnsignedString(pid) + " killed: out of memory");
     }
-    for (String finding : result.findings()) {
-      err.println("finding: " + finding);
+    for (Finding f : result.findings()) {
+      err.println("finding: " + f);
     }
     Throwable death = result.death();
     if (death != null) {

@@ -26,11 +26,11 @@ record RunStatistics(long nanos, long commands, List<Counter> counters) {
    */
   record Counter(String key, long value, String text, boolean main) {}
 
-  /** Reads a kernel's. Exact when it is quiet. */
+  /** Reads a kernel's. Exact when it is quiet; never waits for the kernel, which may hang. The caller is a strand of its machine. */
   static RunStatistics of(Kernel kernel, long nanos, long commands) {
     List<Counter> c = new ArrayList<>();
     for (Event e : Event.values()) {
-      c.add(new Counter(e.name().toLowerCase(Locale.ROOT), kernel.events(e), e.text(), isMain(e)));
+      c.add(new Counter(e.name().toLowerCase(Locale.ROOT), kernel.domain().events(e.ordinal()), e.text(), isMain(e)));
     }
     FreeList free = kernel.pages().freeList();
     int[] queues = kernel.pages().queues().lengths();
@@ -53,6 +53,10 @@ record RunStatistics(long nanos, long commands, List<Counter> counters) {
     c.add(new Counter("tlb_purges", purges, "TLB purges", false));
     c.add(new Counter("shootdowns", m.shootdown().shootdowns(), "TLB shootdowns", true));
     c.add(new Counter("remote_purges", m.shootdown().remotePurges(), "TLB purges of other processors", false));
+    c.add(new Counter("disk_reads", m.disk().reads(), "disk reads", true));
+    c.add(new Counter("disk_writes", m.disk().writes(), "disk writes", true));
+    c.add(new Counter("disk_blocks", m.disk().blocksMoved(), "disk blocks moved", false));
+    c.add(new Counter("disk_errors", m.disk().errors(), "disk errors", true));
     return new RunStatistics(nanos, commands, List.copyOf(c));
   }
 

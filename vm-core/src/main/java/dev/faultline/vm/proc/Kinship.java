@@ -34,6 +34,7 @@ final class Kinship {
    * Lifecycle    live -> exited, a child to be waited for -> forgotten. An orphan is forgotten when it exits.
    */
   private static final int SHOWN_MAX = 20;
+  private static final long TICKS_MAX = 1L << 60;
 
   final KMutex lock; // LockRank.LEAF
   private final SyncDomain domain; // (C)
@@ -51,6 +52,9 @@ final class Kinship {
   private int victims; // killed for memory and not exited yet
 
   @GuardedBy("lock")
+  private int sleeping; // for time to pass
+
+  @GuardedBy("lock")
   private int created;
 
   @GuardedBy("lock")
@@ -58,6 +62,7 @@ final class Kinship {
 
   // Written under lock, read by anybody.
   private volatile int liveNow;
+  private volatile int sleepingNow;
   private volatile @Nullable String stuck;
   private volatile List<Process> killed = List.of(); // for memory, in order
 
@@ -191,13 +196,14 @@ final class Kinship {
     }
   }
 
-  /** Sleeps for {@code ticks}, or until killed. */
+  /** Sleeps for {@code ticks}, an unsigned number, or until killed. */
   CallResult sleep(ProcThread t, long ticks) {
     Process me = t.process();
-    long end = domain.clock().now() + ticks;
+    long left = ticks < 0 ? TICKS_MAX : Math.min(ticks, TICKS_MAX);
+    long end = domain.clock().now() + left;
     lock.lock();
+    sleepingNow = ++sleeping;
     try {
-      long left = ticks;
       while (left > 0 && me.killReason == null) {
         boolean timedOut = domain.sleepQueues().sleepOn(me, lock, "nanslp", left);
         lock.lock();
@@ -205,6 +211,7 @@ final class Kinship {
       }
       return CallResult.OK;
     } finally {
+      sleepingNow = --sleeping;
       lock.unlock();
     }
   }
@@ -428,6 +435,11 @@ final class Kinship {
   /** Returns the number of processes that have not exited; a snapshot. */
   int live() {
     return liveNow;
+  }
+
+  /** Returns the number of processes that sleep for time to pass; a snapshot. */
+  int sleeping() {
+    return sleepingNow;
   }
 
   /** Returns the processes that were killed for want of memory so far, in order. */

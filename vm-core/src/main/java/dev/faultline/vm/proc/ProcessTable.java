@@ -227,6 +227,11 @@ public final class ProcessTable implements ProcessWalker {
     return kinship.live();
   }
 
+  /** Returns the number of processes that sleep for time to pass; a snapshot. */
+  public int sleeping() {
+    return kinship.sleeping();
+  }
+
   /** Returns who waits for whom for ever, if the run was stopped because nobody else was left; else null. */
   public @Nullable String stuck() {
     return kinship.stuck();

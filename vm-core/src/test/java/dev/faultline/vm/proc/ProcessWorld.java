@@ -47,7 +47,7 @@ final class ProcessWorld implements AutoCloseable {
   }
 
   long events(Event e) {
-    return kernel.call("test", () -> kernel.events(e));
+    return kernel.events(e);
   }
 
   /** Waits until all processes have ended; they must within some seconds. */
