@@ -1,7 +1,9 @@
 package dev.faultline.vm.detect;
 
 import dev.faultline.hw.PhysicalMemory;
+import java.util.BitSet;
 import java.util.function.LongUnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the oracle knows of a file: its words as last stored through any mapping, and its length.
@@ -31,6 +33,8 @@ final class FileModel extends SharedSegment {
   private volatile long lowestEof; // the shortest that the file ever was
   private long oldLength; // V(vnode), while the length changes
   private long newLength; // V(vnode), while the length changes
+  private volatile @Nullable ModelPage tail; // the last page while the file becomes shorter; written under V(vnode)
+  private final BitSet tailStores = new BitSet(); // words of tail that were stored to since; guarded by its lock
 
   FileModel(ContentOracle oracle, Object key, long length, LongUnaryOperator seed) {
     super(oracle);
@@ -101,6 +105,7 @@ final class FileModel extends SharedSegment {
       long keep = bitsBelow(offset, eof);
       if (isBeyond(n << pageShift)) {
         oracle.beyondEnd(a, this, offset);
+        return a.perform(memory);
       }
       int w = a.word;
       switch (a.op) {
@@ -110,14 +115,14 @@ final class FileModel extends SharedSegment {
           return got;
         }
         case Access.STORE -> {
-          store(a, p, n, w, a.value);
+          store(a, p, n, w, a.value, keep);
           memory.store(a.frame, w, a.value);
           return 0;
         }
         default -> {
           long got = memory.getAndAdd(a.frame, w, a.value);
           loaded(a, p, w, offset, got, keep);
-          store(a, p, n, w, got + a.value);
+          store(a, p, n, w, got + a.value, keep);
           return got;
         }
       }
@@ -142,15 +147,22 @@ final class FileModel extends SharedSegment {
       oracle.mismatch(a, this + " offset 0x" + Long.toHexString(offset),
           ModelPage.text(p.words[w], p.doubts == null ? null : p.doubts[w], keep), got, p.writer);
     }
-    p.log(w, p.words[w], isWatched(p));
+    p.log(w, keep, isWatched(p));
     p.pin(w, got);
   }
 
-  private void store(Access a, ModelPage p, long n, int w, long value) {
-    long[] words = words(p, n);
-    p.log(w, words[w], isWatched(p));
+  private void store(Access a, ModelPage p, long n, int w, long value, long keep) {
+    words(p, n);
+    p.log(w, keep, isWatched(p));
     p.set(w, value);
     p.writer = a.pid();
+    noteTailStore(p, w);
+  }
+
+  private void noteTailStore(ModelPage p, int w) {
+    if (p == tail) {
+      tailStores.set(w);
+    }
   }
 
   /** Makes an access through a mapping that may or may not reach the file (vm-semantics 3.4, copy_entry over a file itself). */
@@ -171,9 +183,10 @@ final class FileModel extends SharedSegment {
         got = memory.getAndAdd(a.frame, a.word, a.value);
         now = got + a.value;
       }
-      long[] words = words(p, n);
-      p.log(a.word, words[a.word], isWatched(p));
+      words(p, n);
+      p.log(a.word, bitsBelow(offset, eof), isWatched(p));
       p.addCandidate(a.word, now);
+      noteTailStore(p, a.word);
       return got;
     } finally {
       p.unlock();
@@ -191,7 +204,8 @@ final class FileModel extends SharedSegment {
     try {
       long keep = bitsBelow(offset, eof);
       words(p, offset >>> pageShift);
-      return p.allows(w, got, keep) || p.loggedAs(w, got, keep);
+      isWatched(p); // the log is of the present watch
+      return p.allows(w, got, keep) || p.loggedAs(w, got);
     } finally {
       p.unlock();
     }
@@ -210,25 +224,17 @@ final class FileModel extends SharedSegment {
     try {
       boolean untouched = p.words == null;
       long[] present = untouched ? initialPage(n) : words(p, n).clone();
+      isWatched(p);
       if (!untouched && !watched) {
         p.logEverything(true);
       }
       p.copyLogged(copy, present);
-      if (!untouched && !watched) {
-        p.endWatch(isWatched(p));
-      }
+      isWatched(p); // clears the log, if only this needed it
       long e = eof;
       for (int w = e - offset >= 1L << pageShift ? wordsPerPage : 0; w < wordsPerPage; w++) {
         long keep = bitsBelow(offset + 8L * w, e);
         if (keep != -1L) {
-          long[] d = copy.doubts == null ? null : copy.doubts[w];
-          if (d == null) {
-            copy.addCandidate(w, present[w] & keep);
-          } else {
-            for (long v : d) {
-              copy.addCandidate(w, v & keep);
-            }
-          }
+          copy.addKept(w, keep);
         }
       }
     } finally {
@@ -247,69 +253,92 @@ final class FileModel extends SharedSegment {
     oldLength = eof;
     newLength = length;
     changing = true;
-    if (length < eof) {
-      ModelPage tail = page(length);
-      beginWatch(tail);
-      eof = length;
-      // Who has seen the old end with the page locked has also made its access.
-      tail.lock();
-      tail.unlock();
+    if (length >= oldLength) {
+      return;
     }
+    lowestEof = Math.min(lowestEof, length); // an access may be refused from now on
+    settleTail(oldLength);
+    ModelPage p = page(length);
+    p.lock();
+    tail = p;
+    tailStores.clear();
+    eof = length; // who has seen the old end with this page locked has also made its access
+    p.unlock();
+  }
+
+  /**
+   * What was stored past an end of the file that goes, and may have become zero, is one or the other from now on: the next load tells, if
+   * it is still in the file.
+   */
+  private void settleTail(long end) {
+    long base = end & -(1L << pageShift);
+    if (base == end) {
+      return;
+    }
+    ModelPage p = page(end);
+    p.lock();
+    for (int w = 0; p.words != null && w < wordsPerPage; w++) {
+      long keep = bitsBelow(base + 8L * w, end);
+      if (keep != -1L) {
+        p.addKept(w, keep);
+      }
+    }
+    p.unlock();
   }
 
   /** Caller holds V(vnode), as it did from the beginning. */
   void truncateEnds(boolean done) {
     if (newLength < oldLength) {
-      shorter(done);
+      if (done) {
+        shorter();
+      } else {
+        eof = oldLength;
+      }
+      tail = null;
     } else if (done && newLength > oldLength) {
-      longer();
+      settleTail(oldLength);
+      eof = newLength;
     }
     changing = false;
   }
 
-  private void shorter(boolean done) {
-    ModelPage tail = page(newLength);
-    if (done) {
-      long end = roundPage(newLength);
-      seedLengthAtMost(newLength, end);
-      lowestEof = Math.min(lowestEof, newLength);
-      endTail(tail);
-      pages.forEach(
-          end >>> pageShift,
-          Long.MAX_VALUE,
-          (n, p) -> {
-            p.lock();
-            p.logEverything(isWatched(p));
-            p.words = null;
-            p.doubts = null;
-            p.unlock();
-          });
-    } else {
-      eof = oldLength;
-    }
-    endWatch(tail);
+  private void shorter() {
+    long end = roundPage(newLength);
+    seedLengthAtMost(newLength, end);
+    endTail();
+    pages.forEach(
+        end >>> pageShift,
+        Long.MAX_VALUE,
+        (n, p) -> {
+          p.lock();
+          p.logEverything(isWatched(p));
+          p.words = null;
+          p.doubts = null;
+          p.unlock();
+        });
   }
 
   /** The words past the end of the file are zero, unless they were stored to since the file became shorter. */
-  private void endTail(ModelPage tail) {
+  private void endTail() {
     long base = newLength & -(1L << pageShift);
     if (base == newLength) {
       return;
     }
-    tail.lock();
-    long[] words = words(tail, base >>> pageShift);
+    ModelPage p = page(newLength);
+    p.lock();
+    long[] words = words(p, base >>> pageShift);
     for (int w = 0; w < wordsPerPage; w++) {
       long keep = bitsBelow(base + 8L * w, newLength);
-      if (keep != -1L && !tail.hasLogged(w)) {
-        tail.log(w, words[w], true);
-        if (tail.isDoubtful(w)) {
-          keepOnly(tail, w, keep);
+      if (keep != -1L && !tailStores.get(w)) {
+        p.log(w, keep, isWatched(p));
+        if (p.isDoubtful(w)) {
+          keepOnly(p, w, keep);
         } else {
           words[w] &= keep;
         }
       }
     }
-    tail.unlock();
+    p.unlock();
   }
 
   private static void keepOnly(ModelPage p, int w, long keep) {
@@ -333,43 +362,12 @@ final class FileModel extends SharedSegment {
    */
   private void seedLengthAtMost(long length, long end) {
     if (length < end) {
-      ModelPage tail = page(length);
-      tail.lock();
-      words(tail, length >>> pageShift);
-      tail.unlock();
+      ModelPage p = page(length);
+      p.lock();
+      words(p, length >>> pageShift);
+      p.unlock();
     }
     seedLength = Math.min(seedLength, length);
-  }
-
-  private void longer() {
-    long base = oldLength & -(1L << pageShift);
-    if (base != oldLength) {
-      ModelPage tail = page(oldLength);
-      tail.lock();
-      if (tail.words != null) {
-        for (int w = 0; w < wordsPerPage; w++) {
-          long keep = bitsBelow(base + 8L * w, oldLength);
-          if (keep != -1L) {
-            decideTail(tail, w, keep);
-          }
-        }
-      }
-      eof = newLength;
-      tail.unlock();
-    }
-    eof = newLength;
-  }
-
-  private static void decideTail(ModelPage p, int w, long keep) {
-    assert p.words != null;
-    long[] d = p.doubts == null ? null : p.doubts[w];
-    if (d == null) {
-      p.addCandidate(w, p.words[w] & keep);
-      return;
-    }
-    for (long v : d) {
-      p.addCandidate(w, v & keep);
-    }
   }
 
   /** Data of a range was lost. */

@@ -91,13 +91,13 @@ final class GroupModel extends SharedSegment {
     if (!p.allows(a.word, got, -1L)) {
       oracle.mismatch(a, toString(), ModelPage.text(p.words[a.word], p.doubts == null ? null : p.doubts[a.word], -1L), got, p.writer);
     }
-    p.log(a.word, p.words[a.word], isWatched(p));
+    p.log(a.word, -1L, isWatched(p));
     p.pin(a.word, got);
   }
 
   private void store(Access a, ModelPage p, long value) {
-    long[] words = p.words(wordsPerPage, null);
-    p.log(a.word, words[a.word], isWatched(p));
+    p.words(wordsPerPage, null);
+    p.log(a.word, -1L, isWatched(p));
     p.set(a.word, value);
     p.writer = a.pid();
   }
@@ -159,6 +159,7 @@ final class GroupModel extends SharedSegment {
         to,
         (n, p) -> {
           p.lock();
+          isWatched(p); // the log is of the present watch
           if (p.words != null) {
             ModelPage copy = tree.newPage();
             p.copyLogged(copy, p.words.clone());

@@ -45,6 +45,7 @@ final class ModelPage {
   long @Nullable [] @Nullable [] doubts;
   int writer; // pid of the last store, 0 for none
   int watchers; // who may be copying this page
+  long logEpoch; // run of the segment's watches that the log is of
   int windows; // of a group's page: sharers whose store is under way, so that it may be copied already
   private int @Nullable [] logWords;
   private long @Nullable [] logValues;
@@ -156,30 +157,47 @@ final class ModelPage {
 
   // ------------------------------------------------------------------------------------------------------------- log
 
-  /** Notes what a word may be now, before it changes, if anybody may be copying the page. */
-  void log(int w, long value, boolean watched) {
+  /**
+   * Notes what a word may be now, before it changes, if anybody may be copying the page.
+   *
+   * @param keep the bits that are within the file; the others may have been zero for a while
+   */
+  void log(int w, long keep, boolean watched) {
     if (!watched) {
-      logWords = null;
-      logValues = null;
-      logCount = 0;
-      logFull = false;
+      clearLog();
       return;
     }
+    assert words != null;
     long[] d = doubts == null ? null : doubts[w];
     if (d == null) {
-      append(w, value);
+      append(w, words[w], keep);
     } else if (d == UNKNOWN || d == LOST) {
       logFull = true;
     } else {
       for (long v : d) {
-        append(w, v);
+        append(w, v, keep);
       }
     }
+  }
+
+  /** Forgets the log: nobody may be copying the page. */
+  void clearLog() {
+    logWords = null;
+    logValues = null;
+    logCount = 0;
+    logFull = false;
   }
 
   /** Notes that the page's words have changed in ways that the log does not say. */
   void logEverything(boolean watched) {
     logFull |= watched;
+  }
+
+  private void append(int w, long value, long keep) {
+    append(w, value);
+    if ((value & keep) != value) {
+      append(w, value & keep);
+    }
   }
 
   private void append(int w, long value) {
@@ -200,35 +218,15 @@ final class ModelPage {
     logValues[logCount++] = value;
   }
 
-  /** Forgets the log if nobody needs it any more. */
-  void endWatch(boolean watched) {
-    if (!watched) {
-      log(0, 0, false);
-    }
-  }
-
   /** Returns whether a copy made since the watch began may have {@code got} in a word; the present value is not looked at. */
-  boolean loggedAs(int w, long got, long keep) {
+  boolean loggedAs(int w, long got) {
     if (logFull) {
       return true;
     }
     for (int i = 0; i < logCount; i++) {
       assert logWords != null;
       assert logValues != null;
-      if (logWords[i] == w && (got == logValues[i] || got == (logValues[i] & keep))) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** Returns whether a word's value before some change was logged. */
-  boolean hasLogged(int w) {
-    if (logFull) {
-      return true;
-    }
-    for (int i = 0; i < logCount; i++) {
-      if (logWords != null && logWords[i] == w) {
+      if (logWords[i] == w && got == logValues[i]) {
         return true;
       }
     }
@@ -253,6 +251,19 @@ final class ModelPage {
       assert logWords != null;
       assert logValues != null;
       copy.addCandidate(logWords[i], logValues[i]);
+    }
+  }
+
+  /** Takes the values that a word has if what is past the end of a file has become zero for values that it may have too. */
+  void addKept(int w, long keep) {
+    assert words != null;
+    long[] d = doubts == null ? null : doubts[w];
+    if (d == null) {
+      addCandidate(w, words[w] & keep);
+      return;
+    }
+    for (long v : d) {
+      addCandidate(w, v & keep);
     }
   }
 

@@ -1,34 +1,41 @@
 package dev.faultline.vm.detect;
 
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** What several address spaces may store to at once: a file, or memory shared by inheritance. */
 abstract class SharedSegment {
+  private static final long EPOCH = 1L << 32;
+
   final ContentOracle oracle; // (C)
   final PageTree pages = new PageTree(); // (A)
-  private final AtomicInteger watchers = new AtomicInteger(); // (A) who may be copying any page
+
+  /** Who may be copying any page: how many, and above that the number of the present run of watches without a gap. */
+  private final AtomicLong watchers = new AtomicLong(); // (A)
 
   SharedSegment(ContentOracle oracle) {
     this.oracle = oracle;
   }
 
-  /** Returns whether changes of a page, which is locked, are to be logged. */
+  /** Returns whether changes of a page, which is locked, are to be logged; clears what a watch that has ended left in its log. */
   final boolean isWatched(ModelPage p) {
-    return p.watchers != 0 || watchers.get() != 0;
+    long w = watchers.get();
+    long epoch = w / EPOCH;
+    if (p.watchers == 0 && (w % EPOCH == 0 || p.logEpoch != epoch)) {
+      p.clearLog();
+    }
+    p.logEpoch = epoch;
+    return p.watchers != 0 || w % EPOCH != 0;
   }
 
   /** From now on, until {@link #endWatch}, pages from number {@code from} to before {@code to} may be copied by somebody. */
   final void beginWatch(long from, long to) {
-    boolean first = watchers.getAndIncrement() == 0;
+    watchers.getAndUpdate(w -> w % EPOCH == 0 ? w + EPOCH + 1 : w + 1);
     // Whoever changes a page has looked at watchers with the page locked: after this every change is logged.
     pages.forEach(
         from,
         to,
         (n, p) -> {
           p.lock();
-          if (first && p.watchers == 0) {
-            p.log(0, 0, false); // what an earlier watch left
-          }
           p.unlock();
         });
   }
@@ -40,9 +47,7 @@ abstract class SharedSegment {
   /** As {@link #beginWatch(long, long)} for one page. */
   final void beginWatch(ModelPage p) {
     p.lock();
-    if (!isWatched(p)) {
-      p.log(0, 0, false);
-    }
+    isWatched(p); // its log is empty, if nobody else watches
     p.watchers++;
     p.unlock();
   }
@@ -50,7 +55,7 @@ abstract class SharedSegment {
   final void endWatch(ModelPage p) {
     p.lock();
     p.watchers--;
-    p.endWatch(isWatched(p));
+    isWatched(p);
     p.unlock();
   }
 }

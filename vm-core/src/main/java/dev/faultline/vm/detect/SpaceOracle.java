@@ -113,12 +113,12 @@ final class SpaceOracle implements SpaceWatcher {
     }
     if (a.op == Access.STORE) {
       memory.store(a.frame, a.word, a.value);
-      own(n, p).set(a.word, a.value);
+      stored(n, p, a.word, a.value);
       return 0;
     }
     long got = memory.getAndAdd(a.frame, a.word, a.value);
     loaded(a, n, p, got);
-    own(n, page(n)).set(a.word, got + a.value);
+    stored(n, page(n), a.word, got + a.value);
     return got;
   }
 
@@ -178,8 +178,13 @@ final class SpaceOracle implements SpaceWatcher {
       put(n, mine);
     }
     mine.words(wordsPerPage, null);
-    mine.writer = pid;
     return mine;
+  }
+
+  private void stored(long n, @Nullable ModelPage p, int word, long value) {
+    ModelPage mine = own(n, p);
+    mine.set(word, value);
+    mine.writer = pid;
   }
 
   // ------------------------------------------------------------------------------------------------------------ ranges
