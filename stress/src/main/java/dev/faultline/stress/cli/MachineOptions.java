@@ -107,14 +107,16 @@ final class MachineOptions {
     if (frames != null && memory != null) {
       throw new IllegalArgumentException("--frames and --memory: give one of them");
     }
-    int page = Math.toIntExact(Math.min(pageSize, Integer.MAX_VALUE));
+    if (pageSize < 64 || pageSize > 65536 || Long.bitCount(pageSize) != 1) {
+      throw new IllegalArgumentException("--page-size " + pageSize + ": must be a power of two, 64 to 65536");
+    }
     long frameCount = frames != null ? frames : pages("--memory", memory == null ? 64L << 20 : memory);
     long swapPages = pages("--swap", swap);
     MachineConfig machine =
         MachineConfig.builder()
             .cpus(cpus)
             .frames(inInt("--memory: page frames", frameCount))
-            .pageSize(page)
+            .pageSize((int) pageSize)
             .tlbEntries(tlb)
             .diskBlocks(swapPages * BLOCKS_PER_PAGE + fileBlocks)
             .disk(disk)
@@ -124,9 +126,6 @@ final class MachineOptions {
   }
 
   private long pages(String option, long bytes) {
-    if (pageSize < 1) {
-      throw new IllegalArgumentException("page size " + pageSize + ": must be a power of two, 64 to 65536");
-    }
     if (bytes % pageSize != 0) {
       throw new IllegalArgumentException(option + " " + bytes + ": must be a multiple of the page size, " + pageSize);
     }

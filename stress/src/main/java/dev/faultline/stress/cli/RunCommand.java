@@ -118,7 +118,7 @@ final class RunCommand implements Callable<Integer> {
   private RunResult runOnce(VmProgram program, long seed, Progress progress, String which) {
     KernelConfig config = config(program, seed);
     PrintWriter out = spec.commandLine().getOut();
-    Kernel kernel = new Kernel(config, strands);
+    Kernel kernel = boot(config);
     Findings findings = new Findings();
     if (check) {
       ContentOracle oracle = new ContentOracle(kernel.machine().memory(), findings);
@@ -156,6 +156,17 @@ final class RunCommand implements Callable<Integer> {
       return result;
     } finally {
       kernel.domain().strands().detach();
+    }
+  }
+
+  private Kernel boot(KernelConfig config) {
+    try {
+      return new Kernel(config, strands);
+    } catch (OutOfMemoryError e) {
+      long need = (long) config.machine().frames() * config.machine().pageSize() >> 20;
+      long have = Runtime.getRuntime().maxMemory() >> 20;
+      throw refused("a machine of " + need + " MiB does not fit in a heap of " + have
+          + " MiB: make it smaller, or set FAULTLINE_JAVA_OPTS=-Xmx" + (need + need / 2 + 256) + "m");
     }
   }
 
