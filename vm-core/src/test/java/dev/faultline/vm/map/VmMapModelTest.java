@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -29,7 +30,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class VmMapModelTest {
   private static final int PAGE = MapWorld.PAGE;
   private static final int PAGES = 48; // few, so that operations meet
-  private static final int STEPS = 3_000;
 
   private record Backing(VmObject object, long offset) {}
 
@@ -47,8 +47,16 @@ final class VmMapModelTest {
   private final List<VmObject> shared = new ArrayList<>(); // the test keeps a reference to each
 
   static List<Object[]> runs() {
+    return runs(1, 9);
+  }
+
+  static List<Object[]> manyRuns() {
+    return runs(9, 109);
+  }
+
+  private static List<Object[]> runs(int from, int to) {
     List<Object[]> runs = new ArrayList<>();
-    for (int seed = 1; seed <= 12; seed++) {
+    for (int seed = from; seed < to; seed++) {
       runs.add(new Object[] {seed % 3 == 0 ? Mode.UP : Mode.FIXED, seed});
     }
     return runs;
@@ -57,6 +65,17 @@ final class VmMapModelTest {
   @ParameterizedTest(name = "{0} seed {1}")
   @MethodSource("runs")
   void map_doesWhatTheModelDoes(Mode mode, int seed) {
+    run(mode, seed, 1_000);
+  }
+
+  @ParameterizedTest(name = "{0} seed {1}")
+  @MethodSource("manyRuns")
+  @Tag("slow")
+  void map_doesWhatTheModelDoes_forLong(Mode mode, int seed) {
+    run(mode, seed, 5_000);
+  }
+
+  private void run(Mode mode, int seed, int steps) {
     try (MapWorld world = new MapWorld(mode)) {
       Vmspace space = world.in(() -> new Vmspace(world.maps, "model", MapWorld.MIN, MapWorld.at(PAGES)));
       Random random = new Random(seed);
@@ -66,7 +85,7 @@ final class VmMapModelTest {
         }
       });
       List<String> history = new ArrayList<>();
-      for (int n = 0; n < STEPS; n++) {
+      for (int n = 0; n < steps; n++) {
         String what = world.in(() -> step(world, space, random));
         history.add(what);
         try {
