@@ -197,6 +197,7 @@ final class Kinship {
   }
 
   /** Sleeps for {@code ticks}, an unsigned number, or until killed. */
+  @SuppressWarnings("GuardedBy") // the lock is let go by each sleep and retaken
   CallResult sleep(ProcThread t, long ticks) {
     Process me = t.process();
     long left = ticks < 0 ? TICKS_MAX : Math.min(ticks, TICKS_MAX);
