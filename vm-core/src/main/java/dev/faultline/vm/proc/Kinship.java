@@ -203,16 +203,16 @@ final class Kinship {
     long left = ticks < 0 ? TICKS_MAX : Math.min(ticks, TICKS_MAX);
     long end = domain.clock().now() + left;
     lock.lock();
-    sleepingNow = ++sleeping;
     try {
+      sleepingNow = ++sleeping;
       while (left > 0 && me.killReason == null) {
         boolean timedOut = domain.sleepQueues().sleepOn(me, lock, "nanslp", left);
         lock.lock();
         left = timedOut ? 0 : end - domain.clock().now();
       }
+      sleepingNow = --sleeping;
       return CallResult.OK;
     } finally {
-      sleepingNow = --sleeping;
       lock.unlock();
     }
   }

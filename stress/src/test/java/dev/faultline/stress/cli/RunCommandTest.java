@@ -1,0 +1,156 @@
+package dev.faultline.stress.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+@Timeout(60)
+final class RunCommandTest {
+  @TempDir Path dir;
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+  private String program = "";
+
+  @BeforeEach
+  void writeProgram() throws Exception {
+    program = file("good.vm", "vmprogram 1", "process 1", "mmap 0x10000 0x1000 rw- private anon", "add 0x10000 5",
+        "load 0x10000", "load 0x20000");
+  }
+
+  private String file(String name, String... lines) throws Exception {
+    Path p = dir.resolve(name);
+    Files.write(p, List.of(lines));
+    return p.toString();
+  }
+
+  private int execute(String... args) {
+    CommandLine line = Main.commandLine();
+    line.setOut(new PrintWriter(out, true));
+    line.setErr(new PrintWriter(err, true));
+    return line.execute(args);
+  }
+
+  private int run(String source, String... options) {
+    List<String> args = new ArrayList<>(List.of("run", source, "--frames", "64", "--swap", "1M"));
+    args.addAll(List.of(options));
+    return execute(args.toArray(String[]::new));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fixed", "up"})
+  void outputOfTheProgram_goesToStandardOutput_statisticsElsewhere(String mode) {
+    assertThat(run(program, "--mode", mode, "--check")).isEqualTo(Main.OK);
+    assertThat(out.toString().lines()).containsExactly("1 4 add = 0x0", "1 5 load = 0x5", "1 6 load = SIGSEGV");
+    assertThat(err.toString()).contains("page faults taken", "commands carried out").doesNotContain("pages wired down");
+  }
+
+  @Test
+  void stats_printsAllCounters() {
+    assertThat(run(program, "--stats")).isEqualTo(Main.OK);
+    assertThat(err.toString()).contains("pages wired down", "copy-on-write faults", "TLB shootdowns");
+  }
+
+  @Test
+  void json_isOneDocumentARun() throws Exception {
+    assertThat(run(program, "--json", "--repeat", "2", "--seed", "7")).isEqualTo(Main.OK);
+    assertThat(err.toString()).isEmpty();
+    List<String> lines = out.toString().lines().toList();
+    assertThat(lines).hasSize(2);
+    JsonNode second = new ObjectMapper().readTree(lines.get(1));
+    assertThat(second.get("seed").asLong()).isEqualTo(8);
+    assertThat(second.get("result").asText()).isEqualTo("ended");
+    assertThat(second.get("output").get(1).asText()).isEqualTo("1 5 load = 0x5");
+    assertThat(second.get("statistics").get("zfod").asLong()).isEqualTo(1);
+    assertThat(second.get("findings")).isEmpty();
+  }
+
+  @Test
+  void processesThatCanNeverEnd_areAFinding() throws Exception {
+    // Which of three processes meet at a barrier of two is luck: the program is accepted, and may or may not end.
+    String stuck = file("stuck.vm", "vmprogram 1", "barrier b 2", "process 1", "fork 2", "fork 3", "fork 4", "wait 2",
+        "wait 3", "process 2", "barrier b", "process 3", "sleep 30", "barrier b", "barrier b", "process 4", "barrier b");
+    assertThat(run(stuck)).isEqualTo(Main.FINDING);
+    assertThat(err.toString())
+        .contains("finding: HANG processes can never end: ", "pid 3 waits for barrier b (1 of 2 there)")
+        .contains("again: ./faultline run " + stuck + " --cpus 2 --frames 64 --swap 1M --mode fixed");
+  }
+
+  @Test
+  void whoIsKilledForMemory_isNamed() throws Exception {
+    String hog = file("hog.vm", "vmprogram 1", "process 42", "mmap 0x10000 0x800000 rw- private anon",
+        "fill 0x10000 0x800000 1", "load 0x10000");
+    assertThat(run(hog)).isEqualTo(Main.OK);
+    assertThat(out.toString()).isEmpty();
+    assertThat(err.toString()).contains("pid 42 killed: out of memory");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--cpus 0|cpus 0",
+        "--cpus 65|cpus 65",
+        "--cpus many|--cpus",
+        "--tlb 3|TLB entries 3",
+        "--page-size 100|page-size 100",
+        "--page-size 131072|page-size 131072",
+        "--mode naive|naive",
+        "--disk floppy|floppy",
+        "--swap 5000|5000",
+        "--memory 1M|--frames and --memory",
+        "--repeat 0|--repeat 0",
+        "--frames 3|3 frames",
+        "--seed x|--seed",
+        "--wings 2|--wings",
+      })
+  void aMachineThatCannotBe_isRefused_inOneLine(String options, String named) {
+    List<String> args = new ArrayList<>(List.of("run", program));
+    if (options.startsWith("--memory")) {
+      args.addAll(List.of("--frames", "64"));
+    }
+    args.addAll(List.of(options.split(" ")));
+    assertThat(execute(args.toArray(String[]::new))).isEqualTo(Main.USAGE);
+    assertThat(out.toString()).isEmpty();
+    assertThat(err.toString().lines()).hasSize(1);
+    assertThat(err.toString()).startsWith("faultline run: ").contains(named);
+  }
+
+  @Test
+  void aProgramThatCannotBeRead_isRefused_inOneLine() throws Exception {
+    for (String bad : List.of(dir.resolve("missing.vm").toString(), dir.toString(),
+        file("malformed.vm", "vmprogram 1", "process 1", "store 0x10 x"),
+        file("large.vm", "vmprogram 1", "file f 999999999999999999 1", "process 1"))) {
+      err.getBuffer().setLength(0);
+      assertThat(run(bad)).as(bad).isEqualTo(Main.USAGE);
+      assertThat(err.toString().lines()).hasSize(1);
+    }
+    assertThat(out.toString()).isEmpty();
+  }
+
+  @Test
+  void sizes_areWrittenWithUnits() throws Exception {
+    ByteSize size = new ByteSize();
+    assertThat(size.convert("64M")).isEqualTo(64L << 20);
+    assertThat(size.convert("1g")).isEqualTo(1L << 30);
+    assertThat(size.convert("512")).isEqualTo(512);
+    assertThat(ByteSize.toString(64L << 20)).isEqualTo("64M");
+    assertThat(ByteSize.toString(1000)).isEqualTo("1000");
+    assertThat(ByteSize.toString(0)).isEqualTo("0");
+  }
+}
