@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The two passes of wiring and its undoing, with a wirer that records what it is asked. */
 @Timeout(300)
@@ -150,12 +151,18 @@ final class MapWiringTest {
   }
 
   /** A recursive upgrade does not wait for other readers, so that one who decided before it must ask again. */
-  @Test
-  void whoUpgradesAfterARecursiveOwner_findsItsWork() {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whoUpgradesAfterARecursiveOwner_findsItsWork(boolean needsCopy) {
     begin(Mode.FIXED);
     world.in(() -> {
       map.mapFixed(Mapping.anonymous().withProtection(RW), at(0), at(1));
-      map.mapFixed(Mapping.anonymous(), at(2), at(3));
+      map.mapFixed(
+          needsCopy
+              ? new Mapping(world.object(1), 0, true, true, RW, VmProt.ALL, Inheritance.COPY)
+              : Mapping.anonymous(),
+          at(2),
+          at(3));
     });
     CountDownLatch decided = new CountDownLatch(1);
     CountDownLatch goOn = new CountDownLatch(1);
@@ -182,7 +189,7 @@ final class MapWiringTest {
         gated[0] = Thread.currentThread();
         touch.run();
       });
-      await(decided); // the other saw that the object is missing
+      await(decided); // the other saw what is missing
       touch.run();
       goOn.countDown();
     };

@@ -113,8 +113,9 @@ final class MapLockTest {
     void end() {
       if (!ended) {
         ended = true;
+        assertThat(busy).as("%s still waits: %s", thread, thread.sleepTag()).isFalse();
         send(END);
-        strands.join(strand);
+        assertThat(strands.join(strand, TimeUnit.SECONDS.toNanos(30))).isTrue();
       }
     }
   }
@@ -140,12 +141,15 @@ final class MapLockTest {
 
   @AfterEach
   void nobodyHoldsIt() {
-    actors.forEach(Actor::end);
-    assertThat(death.get()).isNull();
     strands.attach("check");
-    assertThat(lock.isIdle()).as("%s", lock).isTrue();
-    strands.detach();
-    machine.close();
+    try {
+      actors.forEach(Actor::end);
+      assertThat(death.get()).isNull();
+      assertThat(lock.isIdle()).as("%s", lock).isTrue();
+    } finally {
+      strands.detach();
+      machine.close();
+    }
   }
 
   private final Actor a = new Actor("a");
@@ -436,8 +440,11 @@ final class MapLockTest {
         t.end();
       }));
     }
-    storm.forEach(strands::join);
-    assertThat(death.get()).isNull();
+    for (Strand s : storm) {
+      boolean ended = strands.join(s, TimeUnit.SECONDS.toNanos(60));
+      assertThat(death.get()).isNull();
+      assertThat(ended).as("%s ends; %s", s, lock).isTrue();
+    }
   }
 
   private static void alone(AtomicInteger readers, AtomicInteger writers) {
