@@ -66,6 +66,9 @@ public final class Bed implements AutoCloseable {
 
   private Bed(Builder b) {
     strands = POOL.world((strand, t) -> deaths.add(t));
+    if (Strand.currentOrNull() != null) { // left by a test that failed while it set up: one failure is enough
+      strands.detach();
+    }
     Strand me = strands.attach("test");
     MachineConfig config =
         MachineConfig.builder()
