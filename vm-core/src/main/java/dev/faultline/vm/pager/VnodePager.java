@@ -17,7 +17,6 @@ import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
 import java.util.Arrays;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Pages files. Callers of getPages, putPages, hasPage and {@link #setSize} hold V of the vnode.
