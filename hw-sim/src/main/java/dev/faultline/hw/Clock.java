@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The machine's clock: time in ticks, and callouts, which run on its interrupt strand.
  *
- * <p>Time passes as the strands' own does, until a test driver takes it in hand with {@link #stop} and moves it with {@link #step}.
+ * <p>Time passes as the strands' own does, until a test driver takes it in hand with {@link #stop} and moves it with
+ * {@link #step}.
  * Thread-safe.
  *
  * @see "vm-semantics 6.4"
@@ -22,8 +23,10 @@ public final class Clock {
    *
    * What it is    A binary heap of callouts by tick, and among those of one tick by age.
    * Locks         lock (W, rank 100; a leaf) guards the fields marked (W). Not held while a callout runs.
-   * The strand    Started by a callout when there is none, ends when no callout is left; it sleeps until the first is due, or until it
-   *               is woken because an earlier one came or time was taken in hand. A callout that is cancelled does not wake it, so a
+   * The strand    Started by a callout when there is none, ends when no callout is left; it sleeps until the first is
+   *               due, or until it
+   *               is woken because an earlier one came or time was taken in hand. A callout that is cancelled does not
+   *               wake it, so a
    *               coming and going of timeouts starts few strands.
    * Time          now is computed from a base that is replaced as a whole: {tick, the strands' time then, or stopped}.
    */
@@ -70,7 +73,8 @@ public final class Clock {
   }
 
   /**
-   * Has {@code action} run on the clock's interrupt strand, which holds nothing, in so many ticks. May be called with mutexes held; never
+   * Has {@code action} run on the clock's interrupt strand, which holds nothing, in so many ticks. May be called with
+   * mutexes held; never
    * sleeps.
    *
    * @param ticks 0 or more
@@ -152,7 +156,8 @@ public final class Clock {
   }
 
   /**
-   * Lets stopped time pass, tick by tick; the callouts of a tick have run before the next tick begins, and before this returns. One strand
+   * Lets stopped time pass, tick by tick; the callouts of a tick have run before the next tick begins, and before this
+   * returns. One strand
    * at a time may step, and no callout may.
    *
    * @throws IllegalStateException if time is not stopped
@@ -234,7 +239,10 @@ public final class Clock {
     }
   }
 
-  /** Takes out and returns the first callout if it is due, else says how long it is until then. W is held, the heap is not empty. */
+  /**
+   * Takes out and returns the first callout if it is due, else says how long it is until then. W is held, the heap is
+   * not empty.
+   */
   private @Nullable Callout takeDue(long[] wait) {
     Callout first = heap[0];
     Base b = base;

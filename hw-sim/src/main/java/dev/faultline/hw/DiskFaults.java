@@ -5,7 +5,9 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** The bad places of a disk: an immutable list, replaced by CAS, so that a test's thread need be no strand to add one. */
+/**
+ * The bad places of a disk: an immutable list, replaced by CAS, so that a test's thread need be no strand to add one.
+ */
 final class DiskFaults {
   private final AtomicReference<List<Place>> places = new AtomicReference<>(List.of());
 

@@ -3,7 +3,8 @@ package dev.faultline.hw;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One transfer between a run of blocks and frames, filled in by its owner, handed to {@link Disk#submit}, and the disk's until {@link
+ * One transfer between a run of blocks and frames, filled in by its owner, handed to {@link Disk#submit}, and the
+ * disk's until {@link
  * #completed} is called. May then be filled in and submitted again, also from within {@code completed}.
  */
 public class DiskRequest {
@@ -29,7 +30,8 @@ public class DiskRequest {
   public volatile boolean done;
 
   /**
-   * Whether it failed; valid once {@link #done}. A failed read leaves anything in the frames, a failed write old, new or mixed blocks.
+   * Whether it failed; valid once {@link #done}. A failed read leaves anything in the frames, a failed write old, new
+   * or mixed blocks.
    */
   public boolean error;
 
@@ -43,7 +45,8 @@ public class DiskRequest {
   public DiskRequest() {}
 
   /**
-   * Called once for each submission, on the disk's interrupt strand, which holds nothing. May take mutexes of the interrupt side, may wake
+   * Called once for each submission, on the disk's interrupt strand, which holds nothing. May take mutexes of the
+   * interrupt side, may wake
    * and submit, must not sleep. What it throws ends the strand.
    */
   protected void completed() {

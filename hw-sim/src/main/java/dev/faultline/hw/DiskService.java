@@ -12,10 +12,14 @@ final class DiskService implements Runnable {
   /*
    * Implementation overview
    *
-   * What it is    A loop: under D, take up what may begin (begin); then the earliest event of what is in service (step): a chunk of a
-   *               scattered request, or all chunks and the completion of any other. Latency is the time from taking up to completion.
-   * Order         take never passes over a queued request, nor runs beside one in service, that overlaps with the one that it takes.
-   * Errors        Decided when a request is taken up (DiskFaults). A failed request's chunks each move right, not at all, or as
+   * What it is    A loop: under D, take up what may begin (begin); then the earliest event of what is in service
+   *               (step): a chunk of a
+   *               scattered request, or all chunks and the completion of any other. Latency is the time from taking up
+   *               to completion.
+   * Order         take never passes over a queued request, nor runs beside one in service, that overlaps with the one
+   *               that it takes.
+   * Errors        Decided when a request is taken up (DiskFaults). A failed request's chunks each move right, not at
+   *               all, or as
    *               a mixture or garbage. A failure of the host's file is an error of the request, too.
    * Guards        Everything here is the strand's own, but for what it reads and writes in Disk under D.
    * Allocation    In the constructor and when a request is larger than any before in its slot.
@@ -83,7 +87,10 @@ final class DiskService implements Runnable {
     }
   }
 
-  /** Takes up all that may begin now; false when the disk is closed. Leaves the state SPINNING if there is nothing to do. */
+  /**
+   * Takes up all that may begin now; false when the disk is closed. Leaves the state SPINNING if there is nothing to
+   * do.
+   */
   private boolean begin(Strand me) {
     disk.lock.acquire(me);
     try {
@@ -252,7 +259,10 @@ final class DiskService implements Runnable {
     complete(slot, r);
   }
 
-  /** Moves all chunks in order, a frame's worth at a time; one at a time where an engine or a failure may come in between. */
+  /**
+   * Moves all chunks in order, a frame's worth at a time; one at a time where an engine or a failure may come in
+   * between.
+   */
   private void moveInOrder(Strand me, Slot slot, DiskRequest r) {
     boolean single = me.controlled() || slot.fails;
     for (int n = 0; n < r.blockCount; ) {
@@ -289,7 +299,10 @@ final class DiskService implements Runnable {
     return (r.frames[chunk >>> 3] * 8 + (chunk & 7)) * disk.blockWords;
   }
 
-  /** Does to one chunk of a failed request what it may have coming; returns whether it is moved as if nothing were the matter. */
+  /**
+   * Does to one chunk of a failed request what it may have coming; returns whether it is moved as if nothing were the
+   * matter.
+   */
   private boolean movesAllTheSame(DiskRequest r, long b, int at) throws IOException {
     switch (random.nextInt(3)) {
       case 0:

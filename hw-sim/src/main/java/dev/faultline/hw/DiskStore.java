@@ -3,7 +3,8 @@ package dev.faultline.hw;
 import java.io.IOException;
 
 /**
- * Where a disk's blocks are. Requests for different blocks may come from several strands at once; for the same block the caller orders
+ * Where a disk's blocks are. Requests for different blocks may come from several strands at once; for the same block
+ * the caller orders
  * them.
  */
 abstract class DiskStore {

@@ -11,14 +11,20 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** A disk's blocks in a file of the host, sparse: block b at byte b times the block size, as far as they were ever written. */
+/**
+ * A disk's blocks in a file of the host, sparse: block b at byte b times the block size, as far as they were ever
+ * written.
+ */
 final class HostFileStore extends DiskStore {
   /*
    * Implementation overview
    *
-   * What it is    A random access file, opened at the first write, beside a bitmap of the blocks in it; other blocks have their initial
-   *               contents and leave holes. Words are little-endian. Not a FileChannel: an interrupt would close that under us.
-   * Locks         lock guards file, bitmap and buffer; a leaf. Held across host I/O, by the disk's strand and by inspectors.
+   * What it is    A random access file, opened at the first write, beside a bitmap of the blocks in it; other blocks
+   *               have their initial
+   *               contents and leave holes. Words are little-endian. Not a FileChannel: an interrupt would close that
+   *               under us.
+   * Locks         lock guards file, bitmap and buffer; a leaf. Held across host I/O, by the disk's strand and by
+   *               inspectors.
    */
   private static final VarHandle LITTLE_ENDIAN =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);

@@ -7,7 +7,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A whole simulated machine. Making one costs microseconds: no strand is started and no disk contents exist until they are needed.
+ * A whole simulated machine. Making one costs microseconds: no strand is started and no disk contents exist until they
+ * are needed.
  *
  * <p>Closing it ends the strands that its devices started and waits for them; nobody may use it any more by then.
  */
@@ -83,7 +84,10 @@ public final class Machine implements AutoCloseable {
     return shootdown;
   }
 
-  /** Sets who hears of stale accesses (I-42), if {@link MachineConfig#stamps} are on. Nobody may be running on a processor. */
+  /**
+   * Sets who hears of stale accesses (I-42), if {@link MachineConfig#stamps} are on. Nobody may be running on a
+   * processor.
+   */
   public void staleAccessListener(@Nullable StaleAccessListener listener) {
     for (Cpu cpu : cpus) {
       cpu.staleAccessListener(listener);

@@ -5,22 +5,30 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The hardware's page table of one address space of {@value #VA_BITS} bits, and the set of processors that may hold translations from it.
+ * The hardware's page table of one address space of {@value #VA_BITS} bits, and the set of processors that may hold
+ * translations from it.
  *
- * <p>Anybody may walk it at any time without a lock. Who adds or unlinks leaves must be serialised by the caller (the kernel's pmap lock);
+ * <p>Anybody may walk it at any time without a lock. Who adds or unlinks leaves must be serialised by the caller (the
+ * kernel's pmap lock);
  * words of a leaf change atomically.
  */
 public final class PageTable {
   /*
    * Implementation overview
    *
-   * What it is    A radix tree over page numbers: directories of 64, leaves of 64 entries. The tree is only as high as the highest address
-   *               in use requires; it grows at the root, by a new root whose first slot is the old one, and never shrinks there. A small
-   *               world's table is one directory and one leaf; a 48-bit one of 4096-byte pages has five levels of directories.
-   * Guards        root, directory slots and used: written under the kernel's P(pmap), slots and root read by volatile loads by anyone.
-   *               A reader with an old root finds the old tree, which is still a part of the new: it misses only leaves that were added
+   * What it is    A radix tree over page numbers: directories of 64, leaves of 64 entries. The tree is only as high as
+   *               the highest address
+   *               in use requires; it grows at the root, by a new root whose first slot is the old one, and never
+   *               shrinks there. A small
+   *               world's table is one directory and one leaf; a 48-bit one of 4096-byte pages has five levels of
+   *               directories.
+   * Guards        root, directory slots and used: written under the kernel's P(pmap), slots and root read by volatile
+   *               loads by anyone.
+   *               A reader with an old root finds the old tree, which is still a part of the new: it misses only leaves
+   *               that were added
    *               after it looked. A reader in an unlinked leaf finds zeros.
-   * Words         Each change and each read of a word, of a slot and of the active set is volatile: HW9's two sides (processor: joins the
+   * Words         Each change and each read of a word, of a slot and of the active set is volatile: HW9's two sides
+   *               (processor: joins the
    *               set, then walks; initiator: changes the word, then reads the set) must not both miss.
    * Departures    Nodes take no frames and are not themselves pageable (vm-semantics 2.4).
    */
@@ -122,7 +130,9 @@ public final class PageTable {
     return (int) (va >>> pageShift) & (LEAF_ENTRIES - 1);
   }
 
-  /** Returns the leaf that holds {@code va}'s entry, or null if there is none, also for an address of more than 48 bits. */
+  /**
+   * Returns the leaf that holds {@code va}'s entry, or null if there is none, also for an address of more than 48 bits.
+   */
   public @Nullable Leaf leaf(long va) {
     Dir d = root;
     if (d == null || !d.covers(va)) {
@@ -138,7 +148,8 @@ public final class PageTable {
   }
 
   /**
-   * Returns the leaf that holds {@code va}'s entry, making it if there is none. Caller holds the lock that serialises structure changes.
+   * Returns the leaf that holds {@code va}'s entry, making it if there is none. Caller holds the lock that serialises
+   * structure changes.
    *
    * @throws IllegalArgumentException if {@code va} has more than 48 bits
    */
@@ -216,7 +227,10 @@ public final class PageTable {
     return -1;
   }
 
-  /** Unlinks the leaf of {@code va} if there is one and its count is 0. Caller holds the lock that serialises structure changes. */
+  /**
+   * Unlinks the leaf of {@code va} if there is one and its count is 0. Caller holds the lock that serialises structure
+   * changes.
+   */
   public void unlinkIfEmpty(long va) {
     Dir d = root;
     if (d != null && d.covers(va)) {
@@ -249,7 +263,10 @@ public final class PageTable {
     ACTIVE.getAndBitwiseAnd(this, ~(1L << cpu));
   }
 
-  /** Returns the processors that may hold translations, one bit each; all of the machine's for a table loaded everywhere. */
+  /**
+   * Returns the processors that may hold translations, one bit each; all of the machine's for a table loaded
+   * everywhere.
+   */
   public long activeMask() {
     return active | everyCpu;
   }
@@ -260,7 +277,8 @@ public final class PageTable {
   }
 
   /**
-   * Sixty-four entries of a page table. Each word is read and changed atomically, by kernel and hardware alike (HW8), except by {@link
+   * Sixty-four entries of a page table. Each word is read and changed atomically, by kernel and hardware alike (HW8),
+   * except by {@link
    * #plainSet}.
    */
   public static final class Leaf {
@@ -281,7 +299,8 @@ public final class PageTable {
     private final long base; // (C)
     private final long[] words = new long[LEAF_ENTRIES]; // (A)
     private volatile int count; // (A) kept by the kernel
-    private volatile @Nullable Object @Nullable [] attached; // made on first use; an element is the kernel's PV(frame)'s
+    // made on first use; an element is the kernel's PV(frame)'s
+    private volatile @Nullable Object @Nullable [] attached;
 
     Leaf(long base) {
       this.base = base;
@@ -318,7 +337,8 @@ public final class PageTable {
     }
 
     /**
-     * Sets a word by a plain store, which may undo what the hardware set since the caller read it. Only for a kernel that re-enacts
+     * Sets a word by a plain store, which may undo what the hardware set since the caller read it. Only for a kernel
+     * that re-enacts
      * H-PTE-RMW.
      */
     public void plainSet(int i, long value) {

@@ -23,20 +23,28 @@ abstract class TlbLockWord extends TlbLockBefore {
 /**
  * T(cpu): the lock of one processor's TLB and of the table that it has loaded, as one word on a cache line of its own.
  *
- * <p>Rank 110: one at a time, and nothing is acquired under it. Never held across a trap, a sleep or anything but an access, a switch or a
+ * <p>Rank 110: one at a time, and nothing is acquired under it. Never held across a trap, a sleep or anything but an
+ * access, a switch or a
  * purge, and no schedule point lies inside.
  */
 abstract class TlbLock extends TlbLockWord {
   /*
    * Implementation overview
    *
-   * What it is    {generation, holder} (vm-semantics 6.1): two holder bits below, the generation above. A stranger (shootdown initiator,
-   *               agent, speculative loader) takes it by CAS from a free word and gives it back with the generation raised; the processor's
-   *               own strand takes it likewise and gives it back as it was. While a word says "held" nobody else's CAS succeeds, so the
-   *               holder may give it back by a plain release store, and two strangers, or a stranger and the own strand, exclude each other.
-   * Validation    A load that hits takes nothing. It reads the word (acquire), an entry, the datum (opaque), and after a load fence the word
-   *               again. It is a seqlock's reader, so the stranger is a seqlock's writer: between taking the word and its first change of
-   *               the TLB, and so before anything that it or anybody after it does with the frame, stands a store fence. Hence a reader
+   * What it is    {generation, holder} (vm-semantics 6.1): two holder bits below, the generation above. A stranger
+   *               (shootdown initiator,
+   *               agent, speculative loader) takes it by CAS from a free word and gives it back with the generation
+   *               raised; the processor's
+   *               own strand takes it likewise and gives it back as it was. While a word says "held" nobody else's CAS
+   *               succeeds, so the
+   *               holder may give it back by a plain release store, and two strangers, or a stranger and the own
+   *               strand, exclude each other.
+   * Validation    A load that hits takes nothing. It reads the word (acquire), an entry, the datum (opaque), and after
+   *               a load fence the word
+   *               again. It is a seqlock's reader, so the stranger is a seqlock's writer: between taking the word and
+   *               its first change of
+   *               the TLB, and so before anything that it or anybody after it does with the frame, stands a store
+   *               fence. Hence a reader
    *               that sees any later datum also sees the word changed. 62 bits of generation do not come round.
    * Waiting       Only through Strand.pause. The own strand waits for one purge; a stranger for one access.
    * Allocation    None.

@@ -25,16 +25,19 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A booted kernel: owns its whole world, machine included. Any number of them live in one JVM, one after another or side by side.
+ * A booted kernel: owns its whole world, machine included. Any number of them live in one JVM, one after another or
+ * side by side.
  *
- * <p>Booting starts no thread: the page daemon and the interrupt strands start when first needed. The kernel's operations are to be called
+ * <p>Booting starts no thread: the page daemon and the interrupt strands start when first needed. The kernel's
+ * operations are to be called
  * on strands of its machine that are kernel threads ({@link #call} makes one of the calling thread).
  */
 public final class Kernel implements AutoCloseable {
   /*
    * Implementation overview
    *
-   * Construction runs upward through the packages; where a lower package needs a higher one it has declared an interface, which is
+   * Construction runs upward through the packages; where a lower package needs a higher one it has declared an
+   * interface, which is
    * installed here before any thread runs. All fields are constant.
    *
    * A strand that dies takes the kernel down with it: the first cause is kept, and whoever closes or asks gets it.
@@ -66,7 +69,8 @@ public final class Kernel implements AutoCloseable {
     int frames = config.machine().frames();
     int buckets = Math.min(256, Integer.highestOneBit(Math.max(4, frames / 4)));
     domain = new SyncDomain(config.mode(), world, machine.clock(), config.witness(), buckets, Event.count());
-    pages = new ResidentPages(domain, machine.memory(), config.thresholds(), config.machine().stamps(), config.poison());
+    pages = new ResidentPages(domain, machine.memory(), config.thresholds(), config.machine().stamps(),
+        config.poison());
     if (config.allocationFaults() != null) {
       pages.setAllocationFaults(config.allocationFaults());
     }
@@ -163,7 +167,9 @@ public final class Kernel implements AutoCloseable {
     return processes;
   }
 
-  /** Returns the value of an event counter, all threads together. May be called by any thread that is not in the kernel. */
+  /**
+   * Returns the value of an event counter, all threads together. May be called by any thread that is not in the kernel.
+   */
   public long events(Event e) {
     return call("events", () -> domain.events(e.ordinal()));
   }

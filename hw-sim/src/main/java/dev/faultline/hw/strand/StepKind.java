@@ -1,6 +1,9 @@
 package dev.faultline.hw.strand;
 
-/** What a strand is about to do at a schedule point. Each is a place where an exploring engine may switch to another strand. */
+/**
+ * What a strand is about to do at a schedule point. Each is a place where an exploring engine may switch to another
+ * strand.
+ */
 public enum StepKind {
   /** Acquires a {@link StrandLock}. */
   LOCK,

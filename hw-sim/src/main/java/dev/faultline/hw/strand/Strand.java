@@ -5,21 +5,26 @@ import org.jspecify.annotations.Nullable;
 /**
  * A flow of control in a simulated world.
  *
- * <p>A strand may block, wait, spin and announce its steps only through the methods here; they are to be called by the strand itself,
+ * <p>A strand may block, wait, spin and announce its steps only through the methods here; they are to be called by the
+ * strand itself,
  * except {@link #unpark}, {@link #name}, {@link #id} and {@link #controlled}, which anybody may call.
  */
 public abstract class Strand {
   /*
    * Implementation overview
    *
-   * A strand is found from its thread: pooled threads are StrandThreads and carry it in a field (one type test and one load, which is
+   * A strand is found from its thread: pooled threads are StrandThreads and carry it in a field (one type test and one
+   * load, which is
    * what the kernel's hot paths pay), other threads that were attached carry it in a thread local.
    *
-   * Permits are those of java.util.concurrent.locks.LockSupport: at most one, and park may return without one. Callers loop.
+   * Permits are those of java.util.concurrent.locks.LockSupport: at most one, and park may return without one. Callers
+   * loop.
    */
   private static final ThreadLocal<@Nullable Strand> ATTACHED = new ThreadLocal<>();
 
-  /** What the kernel knows of this strand (its thread structure). Owned by the strand; set once, right after it began. */
+  /**
+   * What the kernel knows of this strand (its thread structure). Owned by the strand; set once, right after it began.
+   */
   public @Nullable Object context;
 
   private final int id; // (C) in order of creation within one supply
@@ -76,7 +81,9 @@ public abstract class Strand {
     return name;
   }
 
-  /** Returns whether an engine chooses this strand's schedule; false means that it runs freely on a thread of its own. */
+  /**
+   * Returns whether an engine chooses this strand's schedule; false means that it runs freely on a thread of its own.
+   */
   public final boolean controlled() {
     return controlled;
   }

@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A mutual exclusion lock between strands: not recursive, not fair, with its owner on view.
  *
- * <p>This is the raw lock; kernel code takes it through a class that adds rank, name and mode. Acquisition, a failed or successful try,
+ * <p>This is the raw lock; kernel code takes it through a class that adds rank, name and mode. Acquisition, a failed or
+ * successful try,
  * and release are schedule points.
  */
 public class StrandLock {
@@ -15,9 +16,12 @@ public class StrandLock {
    * Implementation overview
    *
    * owner        null or the holder; taken by compare-and-set, given back by a volatile store.
-   * waiters      a stack of strands that gave up spinning. A waiter pushes its node and then looks at owner once more; a releaser
-   *              clears owner and then looks at waiters. Both pairs are volatile, so one of the two sees the other. The releaser takes
-   *              the whole stack and wakes everybody in it; who loses the race pushes itself again. A strand that wins after pushing
+   * waiters      a stack of strands that gave up spinning. A waiter pushes its node and then looks at owner once more;
+   *              a releaser
+   *              clears owner and then looks at waiters. Both pairs are volatile, so one of the two sees the other. The
+   *              releaser takes
+   *              the whole stack and wakes everybody in it; who loses the race pushes itself again. A strand that wins
+   *              after pushing
    *              leaves its node behind, which costs one spurious permit later.
    * Allocation   only a strand that parks allocates (its node).
    */

@@ -5,7 +5,8 @@ import java.util.function.BiConsumer;
 /**
  * A supply of strands and of time for one simulated world.
  *
- * <p>An engine that controls schedules extends this class together with {@link Strand}; {@link ThreadStrands} runs strands freely.
+ * <p>An engine that controls schedules extends this class together with {@link Strand}; {@link ThreadStrands} runs
+ * strands freely.
  */
 public abstract class Strands {
   /**
@@ -17,7 +18,8 @@ public abstract class Strands {
   public abstract Strand start(String name, Runnable body);
 
   /**
-   * Makes the calling thread a strand of this world until {@link #detach}. For test threads, jcstress actors and the like.
+   * Makes the calling thread a strand of this world until {@link #detach}. For test threads, jcstress actors and the
+   * like.
    *
    * @throws IllegalStateException if the thread is a strand already
    */
@@ -26,7 +28,10 @@ public abstract class Strands {
   /** Undoes {@link #attach}. */
   public abstract void detach();
 
-  /** Waits until {@code strand}, started here, has ended. May be called by any thread that is not a strand of a controlled world. */
+  /**
+   * Waits until {@code strand}, started here, has ended. May be called by any thread that is not a strand of a
+   * controlled world.
+   */
   public abstract void join(Strand strand);
 
   /**
@@ -43,7 +48,8 @@ public abstract class Strands {
   public abstract boolean controlled();
 
   /**
-   * Returns a supply that shares threads with this one but numbers its strands from 0 and reports their deaths to {@code onDeath}.
+   * Returns a supply that shares threads with this one but numbers its strands from 0 and reports their deaths to
+   * {@code onDeath}.
    *
    * @param onDeath called on the dying strand with what escaped from its body
    */

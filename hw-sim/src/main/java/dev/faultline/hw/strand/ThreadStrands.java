@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 public final class ThreadStrands extends Strands {
   private static final long IDLE_SECONDS = 10;
   private static final int SPIN_TURNS = 100; // pauses that only hint; then the host's scheduler is asked
-  private static final int YIELD_TURNS = 200; // yields; then short naps, as the strand waited for may need this very processor
+  // yields; then short naps, as the strand waited for may need this very processor
+  private static final int YIELD_TURNS = 200;
 
   private final ThreadPoolExecutor pool; // (C) shared by all worlds
   private final AtomicInteger ids = new AtomicInteger(); // (A)

@@ -74,8 +74,10 @@ public final class BenchReport {
 
   private static String render(List<Row> rows) {
     StringBuilder b = new StringBuilder();
-    b.append("Machine: ").append(System.getProperty("os.name")).append(' ').append(System.getProperty("os.arch")).append(", ");
-    b.append(Runtime.getRuntime().availableProcessors()).append(" processors; ").append(System.getProperty("java.vm.name"));
+    b.append("Machine: ").append(System.getProperty("os.name")).append(' ').append(System.getProperty("os.arch"))
+        .append(", ");
+    b.append(Runtime.getRuntime().availableProcessors()).append(" processors; ")
+        .append(System.getProperty("java.vm.name"));
     b.append(' ').append(Runtime.version()).append(".\n\n");
     b.append("| benchmark | memory | threads | cost | ± |\n| --- | --- | --- | --- | --- |\n");
     for (Row r : rows) {

@@ -16,7 +16,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.infra.ThreadParams;
 
 /**
- * What the simulated kernel's faults cost, from the access that traps to the access that goes through. Each operation is one page.
+ * What the simulated kernel's faults cost, from the access that traps to the access that goes through. Each operation
+ * is one page.
  *
  * <p>With {@code sharing=shared} the threads are in one address space and fault in different parts of one object.
  */

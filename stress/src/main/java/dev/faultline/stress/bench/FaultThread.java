@@ -13,7 +13,10 @@ import dev.faultline.vm.proc.ProcThread;
 import dev.faultline.vm.proc.UserAccess;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** One benchmark thread as a process of the simulated kernel, with a range of memory of its own in the middle of one object. */
+/**
+ * One benchmark thread as a process of the simulated kernel, with a range of memory of its own in the middle of one
+ * object.
+ */
 final class FaultThread implements AutoCloseable {
   /** Pages a thread works on. */
   static final int PAGES = 256;
@@ -43,7 +46,8 @@ final class FaultThread implements AutoCloseable {
     long mapped = 0x10_0000L;
     this.base = mapped + (shared ? (long) index * PAGES * pageSize : 0);
     if (!shared || index == 0) {
-      must(world.kernel.processes().systemCalls().mmapAnon(thread, mapped, 4L * PAGES * pageSize, VmProt.READ | VmProt.WRITE, false));
+      must(world.kernel.processes().systemCalls().mmapAnon(thread, mapped, 4L * PAGES * pageSize,
+          VmProt.READ | VmProt.WRITE, false));
     }
   }
 

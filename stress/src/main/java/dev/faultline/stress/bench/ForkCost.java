@@ -14,7 +14,9 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.infra.ThreadParams;
 
-/** What it costs to fork an address space with 1,000 resident, modified pages; the strand of the child is not counted. */
+/**
+ * What it costs to fork an address space with 1,000 resident, modified pages; the strand of the child is not counted.
+ */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)

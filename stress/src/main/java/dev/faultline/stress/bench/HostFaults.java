@@ -22,7 +22,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import sun.misc.Unsafe;
 
 /**
- * The host kernel's own page faults, for comparison: first touch of anonymous memory, and first touch of a mapped file that is in the
+ * The host kernel's own page faults, for comparison: first touch of anonymous memory, and first touch of a mapped file
+ * that is in the
  * host's page cache. One word a page of 4 KiB; the mapping itself is not timed.
  */
 @State(Scope.Thread)

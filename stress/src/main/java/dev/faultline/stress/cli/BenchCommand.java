@@ -17,7 +17,8 @@ public final class BenchCommand implements Callable<Integer> {
   @Option(names = "--quick", description = "One short iteration of each: shows that all of them run, measures little.")
   private boolean quick;
 
-  @Option(names = "--seconds", defaultValue = "1", paramLabel = "N", description = "Seconds an iteration (default ${DEFAULT-VALUE}).")
+  @Option(names = "--seconds", defaultValue = "1", paramLabel = "N",
+      description = "Seconds an iteration (default ${DEFAULT-VALUE}).")
   private int seconds;
 
   @Option(names = "--only", paramLabel = "REGEX", description = "Only the benchmarks whose name matches.")

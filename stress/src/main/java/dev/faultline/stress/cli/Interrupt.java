@@ -3,7 +3,10 @@ package dev.faultline.stress.cli;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
-/** Turns Ctrl-C (and the like) into an orderly end, while it is open: the virtual machine waits until it is closed, for some seconds. */
+/**
+ * Turns Ctrl-C (and the like) into an orderly end, while it is open: the virtual machine waits until it is closed, for
+ * some seconds.
+ */
 final class Interrupt implements AutoCloseable {
   private static final long PATIENCE_SECONDS = 15;
 

@@ -74,7 +74,8 @@ final class JsonOutput implements RunOutput {
     synchronized (out) {
       try {
         json.writeEndArray();
-        json.writeStringField("result", !result.findings().isEmpty() ? "finding" : interrupted ? "interrupted" : "ended");
+        json.writeStringField("result", !result.findings().isEmpty() ? "finding" : interrupted ? "interrupted"
+            : "ended");
         json.writeArrayFieldStart("findings");
         for (Finding f : result.findings()) {
           json.writeStartObject();

@@ -39,7 +39,8 @@ final class MachineOptions {
     }
   }
 
-  @Option(names = "--cpus", paramLabel = "N", defaultValue = "2", description = "Processors, 1 to 64 (${DEFAULT-VALUE}).")
+  @Option(names = "--cpus", paramLabel = "N", defaultValue = "2",
+      description = "Processors, 1 to 64 (${DEFAULT-VALUE}).")
   int cpus;
 
   @Option(names = "--frames", paramLabel = "N", description = "Page frames of physical memory, instead of --memory.")
@@ -142,7 +143,8 @@ final class MachineOptions {
   /** Returns these options as a command line would have them, with another seed. */
   String commandLine(long runSeed) {
     return "--cpus " + cpus
-        + (frames != null ? " --frames " + frames : " --memory " + ByteSize.toString(memory == null ? 64L << 20 : memory))
+        + (frames != null ? " --frames " + frames : " --memory " + ByteSize.toString(memory == null ? 64L << 20
+            : memory))
         + " --swap " + ByteSize.toString(swap)
         + (pageSize == 4096 ? "" : " --page-size " + pageSize)
         + " --mode " + mode.name().toLowerCase(Locale.ROOT)

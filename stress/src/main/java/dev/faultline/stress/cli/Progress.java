@@ -3,7 +3,10 @@ package dev.faultline.stress.cli;
 import java.io.PrintWriter;
 import java.util.Locale;
 
-/** One line on a terminal that says how far a long run has come; nothing where there is no terminal, or the run is short. */
+/**
+ * One line on a terminal that says how far a long run has come; nothing where there is no terminal, or the run is
+ * short.
+ */
 final class Progress {
   private static final long PATIENCE_NANOS = 1_000_000_000;
 

@@ -38,7 +38,10 @@ final class RunCommand implements Callable<Integer> {
   private static final long LOOK_NANOS = 200_000_000;
   private static final long STOP_NANOS = 8_000_000_000L;
 
-  @Parameters(index = "0", paramLabel = "PROGRAM", description = "A .vm file, plain or gzipped; - reads standard input.")
+  @Parameters(
+      index = "0",
+      paramLabel = "PROGRAM",
+      description = "A .vm file, plain or gzipped; - reads standard input.")
   String source = "";
 
   @Mixin MachineOptions machine = new MachineOptions();

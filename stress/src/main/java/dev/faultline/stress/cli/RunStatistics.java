@@ -26,7 +26,10 @@ record RunStatistics(long nanos, long commands, List<Counter> counters) {
    */
   record Counter(String key, long value, String text, boolean main) {}
 
-  /** Reads a kernel's. Exact when it is quiet; never waits for the kernel, which may hang. The caller is a strand of its machine. */
+  /**
+   * Reads a kernel's. Exact when it is quiet; never waits for the kernel, which may hang. The caller is a strand of its
+   * machine.
+   */
   static RunStatistics of(Kernel kernel, long nanos, long commands) {
     List<Counter> c = new ArrayList<>();
     for (Event e : Event.values()) {

@@ -8,7 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Notices from outside that a kernel makes no progress: for a long time no command, no fault and no disk transfer, though no process
+ * Notices from outside that a kernel makes no progress: for a long time no command, no fault and no disk transfer,
+ * though no process
  * sleeps for time to pass. Takes no lock that a hanging kernel could hold.
  */
 final class Stall {
@@ -36,13 +37,15 @@ final class Stall {
   }
 
   String message() {
-    return "I-58 no progress for " + PATIENCE_NANOS / 1_000_000_000 + " s with " + kernel.processes().live() + " live processes";
+    return "I-58 no progress for " + PATIENCE_NANOS / 1_000_000_000 + " s with " + kernel.processes().live()
+        + " live processes";
   }
 
   /** Returns what each thread of the kernel sleeps on. */
   Map<String, String> details() {
     Map<String, String> d = new LinkedHashMap<>();
-    d.put("memory", kernel.pages().freeList().freeCount() + " free, " + kernel.pages().freeList().cacheCount() + " cached");
+    d.put("memory", kernel.pages().freeList().freeCount() + " free, " + kernel.pages().freeList().cacheCount()
+        + " cached");
     d.put("disk", kernel.machine().disk().idle() ? "idle" : "busy");
     kernel.domain().forEachThread(t -> {
       Channel c = t.sleepChannel();

@@ -84,7 +84,8 @@ final class RunCommandTest {
   void processesThatCanNeverEnd_areAFinding() throws Exception {
     // Which of three processes meet at a barrier of two is luck: the program is accepted, and may or may not end.
     String stuck = file("stuck.vm", "vmprogram 1", "barrier b 2", "process 1", "fork 2", "fork 3", "fork 4", "wait 2",
-        "wait 3", "process 2", "barrier b", "process 3", "sleep 30", "barrier b", "barrier b", "process 4", "barrier b");
+        "wait 3", "process 2", "barrier b", "process 3", "sleep 30", "barrier b", "barrier b", "process 4",
+            "barrier b");
     assertThat(run(stuck)).isEqualTo(Main.FINDING);
     assertThat(err.toString())
         .contains("finding: HANG processes can never end: ", "pid 3 waits for barrier b (1 of 2 there)")

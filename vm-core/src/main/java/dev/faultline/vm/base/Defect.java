@@ -4,7 +4,8 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /**
- * One named deviation from the correct kernel: a historical switch of vm-semantics 5.6 (later also a bug of the museum), selected when a
+ * One named deviation from the correct kernel: a historical switch of vm-semantics 5.6 (later also a bug of the
+ * museum), selected when a
  * kernel boots and consulted at the one place where the step, lock, check or order is dropped.
  */
 public enum Defect {

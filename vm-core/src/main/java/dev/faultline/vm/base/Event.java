@@ -3,7 +3,8 @@ package dev.faultline.vm.base;
 /**
  * The event counters of vmmeter (vm-semantics 1.8) and a few that BSD lacks.
  *
- * <p>They are counted in the thread that sees the event, without atomics, and summed when read; see {@code KThread.count}.
+ * <p>They are counted in the thread that sees the event, without atomics, and summed when read; see {@code
+ * KThread.count}.
  */
 public enum Event {
   VM_FAULTS("page faults taken"),

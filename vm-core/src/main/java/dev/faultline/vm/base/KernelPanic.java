@@ -1,7 +1,8 @@
 package dev.faultline.vm.base;
 
 /**
- * The kernel found its own state corrupt: where the original panics. Always on, and never caught but by the harness, which dumps the
+ * The kernel found its own state corrupt: where the original panics. Always on, and never caught but by the harness,
+ * which dumps the
  * state first.
  */
 public final class KernelPanic extends Error {

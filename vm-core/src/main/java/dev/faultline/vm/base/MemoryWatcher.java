@@ -3,7 +3,8 @@ package dev.faultline.vm.base;
 import java.util.function.LongUnaryOperator;
 
 /**
- * Follows what the memory of a kernel's processes holds, beside the kernel, to judge what the kernel makes of it. Declared here so that
+ * Follows what the memory of a kernel's processes holds, beside the kernel, to judge what the kernel makes of it.
+ * Declared here so that
  * the process layer can tell a watcher that it does not know.
  */
 public interface MemoryWatcher {
@@ -19,7 +20,9 @@ public interface MemoryWatcher {
    */
   void fileCreated(Object file, long length, LongUnaryOperator words);
 
-  /** A file's length is about to be changed. Told with V(vnode) held, so that the changes of one file do not overlap. */
+  /**
+   * A file's length is about to be changed. Told with V(vnode) held, so that the changes of one file do not overlap.
+   */
   void truncateBegins(Object file, long newLength);
 
   /** A file's length has been changed, or not. V(vnode) is still held. */

@@ -3,10 +3,13 @@ package dev.faultline.vm.base;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Follows what one address space holds, beside the kernel: told by the process layer what the calls of the process that uses it did.
+ * Follows what one address space holds, beside the kernel: told by the process layer what the calls of the process that
+ * uses it did.
  *
- * <p>One process at a time uses an address space (after vfork the parent waits), so the calls here are made by one thread at a time, in
- * program order with the accesses, and none is made while an access is under way. Addresses and lengths are whole pages. A call that was
+ * <p>One process at a time uses an address space (after vfork the parent waits), so the calls here are made by one
+ * thread at a time, in
+ * program order with the accesses, and none is made while an access is under way. Addresses and lengths are whole
+ * pages. A call that was
  * refused is not told, except where a method says so.
  *
  * @see MemoryWatcher
@@ -57,7 +60,10 @@ public interface SpaceWatcher {
   /** The fork that had begun was refused. */
   void forkFailed();
 
-  /** The address space is empty, or about to be emptied, and nobody accesses it before: exec or exit. Not told by a child of vfork. */
+  /**
+   * The address space is empty, or about to be emptied, and nobody accesses it before: exec or exit. Not told by a
+   * child of vfork.
+   */
   void dropped();
 
   /** A store or an add has trapped, and the fault handler is about to be called. Every time, retries included. */
@@ -71,6 +77,9 @@ public interface SpaceWatcher {
    */
   void refused(long va, boolean store, KernReturn why, boolean excused);
 
-  /** Data of a range may be lost: a device failed, and the process was told. From now on a word there is anything until it is stored. */
+  /**
+   * Data of a range may be lost: a device failed, and the process was told. From now on a word there is anything until
+   * it is stored.
+   */
   void lost(long start, long length);
 }

@@ -27,16 +27,19 @@ public record Thresholds(
   /**
    * Checks the order that the kernel relies on.
    *
-   * @throws IllegalArgumentException if not 0 &lt;= interruptFreeMin &lt;= pageoutFreeMin &lt; freeReserved &lt; freeMin &lt; freeTarget &lt; frames
+   * @throws IllegalArgumentException if not 0 &lt;= interruptFreeMin &lt;= pageoutFreeMin &lt; freeReserved &lt;
+   *     freeMin &lt; freeTarget &lt; frames
    */
   public void check(int frames) {
     boolean ok = 0 <= interruptFreeMin && interruptFreeMin <= pageoutFreeMin && pageoutFreeMin < freeReserved;
     ok = ok && freeReserved < freeMin && freeMin < freeTarget && freeTarget < frames;
     if (!ok) {
       throw new IllegalArgumentException(
-          "a machine of " + frames + " frames cannot boot with memory thresholds " + interruptFreeMin + "," + pageoutFreeMin + ","
+          "a machine of " + frames + " frames cannot boot with memory thresholds " + interruptFreeMin + ","
+              + pageoutFreeMin + ","
               + freeReserved + "," + freeMin + "," + freeTarget
-              + ": they must rise, 0 <= interrupt <= pageout < reserved < min < target < frames (4 frames at the least)");
+              + ": they must rise, 0 <= interrupt <= pageout < reserved < min < target < frames"
+              + " (4 frames at the least)");
     }
   }
 

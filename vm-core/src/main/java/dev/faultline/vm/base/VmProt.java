@@ -10,7 +10,10 @@ public final class VmProt {
 
   private VmProt() {}
 
-  /** Returns what the i386 grants for {@code prot}: any right implies READ, since a PTE has one writable bit and nothing else. */
+  /**
+   * Returns what the i386 grants for {@code prot}: any right implies READ, since a PTE has one writable bit and nothing
+   * else.
+   */
   public static int widened(int prot) {
     return prot == NONE ? NONE : prot | READ | EXECUTE;
   }

@@ -1,5 +1,6 @@
 /**
- * Words that every part of the kernel uses: modes, defects, result codes, protections, panics, event counters and memory thresholds.
+ * Words that every part of the kernel uses: modes, defects, result codes, protections, panics, event counters and
+ * memory thresholds.
  *
  * <p>Nothing here has a lock or depends on another package of the kernel. Implements vm-semantics section 1.
  */

@@ -3,7 +3,10 @@ package dev.faultline.vm.detect;
 import dev.faultline.hw.Cpu;
 import dev.faultline.hw.PhysicalMemory;
 
-/** One access under way: what the steps of a judgement hand to each other. One a space, used again and again by who runs in it. */
+/**
+ * One access under way: what the steps of a judgement hand to each other. One a space, used again and again by who runs
+ * in it.
+ */
 final class Access {
   static final int LOAD = 0;
   static final int STORE = 1;

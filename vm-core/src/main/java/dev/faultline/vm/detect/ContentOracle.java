@@ -14,11 +14,14 @@ import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Knows what each load may return, per word, across fork, copy-on-write, sharing, files, eviction and pagein; and which accesses must not go
+ * Knows what each load may return, per word, across fork, copy-on-write, sharing, files, eviction and pagein; and which
+ * accesses must not go
  * through at all.
  *
- * <p>It learns of the accesses at the instant of their hardware step, from the processors that it is {@link #install installed} on, and of
- * everything else from the process layer, through {@link MemoryWatcher} and {@link SpaceWatcher}. An access by a strand that is no
+ * <p>It learns of the accesses at the instant of their hardware step, from the processors that it is {@link #install
+ * installed} on, and of
+ * everything else from the process layer, through {@link MemoryWatcher} and {@link SpaceWatcher}. An access by a strand
+ * that is no
  * {@link SpaceWatcher.Holder}, or has no watcher, is made and not judged.
  *
  * @see "vm-semantics 7.6 reference oracle; I-48, I-61, I-62, I-63"
@@ -27,13 +30,18 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
   /*
    * Implementation overview
    *
-   * Instants     An access is judged where it is made, under T(cpu), and makes its step in memory itself. Where several processors can
-   *              reach a word (files, memory shared by inheritance), the model's page is locked around both, so that the order of the steps
+   * Instants     An access is judged where it is made, under T(cpu), and makes its step in memory itself. Where several
+   *              processors can
+   *              reach a word (files, memory shared by inheritance), the model's page is locked around both, so that
+   *              the order of the steps
    *              on the word is the order in the model. Elsewhere the space's one thread is the order.
-   * Promises     What the kernel does to content at an instant that is not the access's own (a private copy of a file's page, a snapshot
-   *              of shared memory, the end of a file) is told as a span, from before the kernel begins to after it ended. A word that
+   * Promises     What the kernel does to content at an instant that is not the access's own (a private copy of a file's
+   *              page, a snapshot
+   *              of shared memory, the end of a file) is told as a span, from before the kernel begins to after it
+   *              ended. A word that
    *              changed within the span may have any of its values; the first load tells which.
-   * Not judged   Mappings of a file itself that a fork copied (3.4); data that was reported lost; the values of a page whose store was given
+   * Not judged   Mappings of a file itself that a fork copied (3.4); data that was reported lost; the values of a page
+   *              whose store was given
    *              up for want of memory or for a failed disk, until they are stored again.
    * After a finding the model takes over what was found, so that one wrong word is one finding.
    */
@@ -128,7 +136,8 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
   }
 
   /**
-   * Compares an address space's contents, page by page, with what the kernel has (I-48). Nobody runs in it, nor in one that it shares memory
+   * Compares an address space's contents, page by page, with what the kernel has (I-48). Nobody runs in it, nor in one
+   * that it shares memory
    * with, and the kernel is at rest.
    *
    * @return how many pages were compared
@@ -162,14 +171,16 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
     d.put("got", hex(got));
     d.put("lastStore", writer == 0 ? "none" : "pid " + writer);
     findings.add(
-        Finding.Kind.CONTENT, "pid " + a.pid() + " " + a.name() + " " + hex(a.va) + ": found " + hex(got) + ", not " + expected, d);
+        Finding.Kind.CONTENT, "pid " + a.pid() + " " + a.name() + " " + hex(a.va) + ": found " + hex(got) + ", not "
+            + expected, d);
   }
 
   /** An access went through that the space does not allow. */
   void forbidden(Access a, String range) {
     Map<String, String> d = details(a);
     d.put("range", range);
-    findings.add(Finding.Kind.PROTECTION, "I-63 pid " + a.pid() + " " + a.name() + " " + hex(a.va) + " went through: " + range, d);
+    findings.add(Finding.Kind.PROTECTION, "I-63 pid " + a.pid() + " " + a.name() + " " + hex(a.va) + " went through: "
+        + range, d);
   }
 
   /** An access went through beyond the end of a file. */
@@ -191,7 +202,8 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
     d.put("range", range.toString());
     d.put("answer", why.toString());
     findings.add(
-        Finding.Kind.REFUSAL, "pid " + pid + (store ? " store " : " load ") + hex(va) + " was refused, " + why + ": " + range, d);
+        Finding.Kind.REFUSAL, "pid " + pid + (store ? " store " : " load ") + hex(va) + " was refused, " + why + ": "
+            + range, d);
   }
 
   void wrongAtRest(int pid, long va, String range, String expected, long got) {

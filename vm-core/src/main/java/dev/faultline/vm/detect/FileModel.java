@@ -8,20 +8,25 @@ import org.jspecify.annotations.Nullable;
 /**
  * What the oracle knows of a file: its words as last stored through any mapping, and its length.
  *
- * <p>A page is numbered by its place in the file. Each access moves the data itself, with the page locked, so that file and memory change
+ * <p>A page is numbered by its place in the file. Each access moves the data itself, with the page locked, so that file
+ * and memory change
  * together however many processors are at it.
  */
 final class FileModel extends SharedSegment {
   /*
    * Implementation overview
    *
-   * Past the end  Of the last page, what lies past the end of the file keeps what is stored there until the page is written out or evicted:
+   * Past the end  Of the last page, what lies past the end of the file keeps what is stored there until the page is
+   *               written out or evicted:
    *               a load finds the stored value or zero, and once zero, zero.
-   * Shorter       From begin to end anything past the new end is of that kind. At the end it is gone: words of the last page are zero
+   * Shorter       From begin to end anything past the new end is of that kind. At the end it is gone: words of the last
+   *               page are zero
    *               unless they were stored to meanwhile, pages beyond it are as new and must not be reached at all.
-   * Longer        What was stored past the old end of the last page, and may have become zero, is in the file for good: which of the two,
+   * Longer        What was stored past the old end of the last page, and may have become zero, is in the file for good:
+   *               which of the two,
    *               the next load tells.
-   * eof, changing Written by who changes the length, in this order: changing, eof, not changing. A reader takes eof, then changing.
+   * eof, changing Written by who changes the length, in this order: changing, eof, not changing. A reader takes eof,
+   * then changing.
    */
   private final Object key; // (C)
   private final LongUnaryOperator seed; // (C)
@@ -95,7 +100,10 @@ final class FileModel extends SharedSegment {
     }
   }
 
-  /** Makes an access to the word at {@code offset}, which is mapped from here: by a shared mapping, or privately and not copied yet. */
+  /**
+   * Makes an access to the word at {@code offset}, which is mapped from here: by a shared mapping, or privately and not
+   * copied yet.
+   */
   long access(Access a, long offset) {
     PhysicalMemory memory = oracle.memory();
     long n = offset >>> pageShift;
@@ -165,7 +173,10 @@ final class FileModel extends SharedSegment {
     }
   }
 
-  /** Makes an access through a mapping that may or may not reach the file (vm-semantics 3.4, copy_entry over a file itself). */
+  /**
+   * Makes an access through a mapping that may or may not reach the file (vm-semantics 3.4, copy_entry over a file
+   * itself).
+   */
   long uncertainAccess(Access a, long offset) {
     PhysicalMemory memory = oracle.memory();
     long n = offset >>> pageShift;
@@ -194,7 +205,8 @@ final class FileModel extends SharedSegment {
   }
 
   /**
-   * Returns whether a load through a private mapping may find {@code got} while the page may be copied at any time since a watch began, or
+   * Returns whether a load through a private mapping may find {@code got} while the page may be copied at any time
+   * since a watch began, or
    * not yet.
    */
   boolean allowsCopied(long offset, long got) {
@@ -212,7 +224,8 @@ final class FileModel extends SharedSegment {
   }
 
   /**
-   * Makes {@code copy} what a private copy of a page is that was made at an unknown instant since the watch on it began.
+   * Makes {@code copy} what a private copy of a page is that was made at an unknown instant since the watch on it
+   * began.
    *
    * @param offset byte offset of the page
    * @param watched whether there was a watch; if not, a word that was ever stored to may be anything
@@ -267,7 +280,8 @@ final class FileModel extends SharedSegment {
   }
 
   /**
-   * What was stored past an end of the file that goes, and may have become zero, is one or the other from now on: the next load tells, if
+   * What was stored past an end of the file that goes, and may have become zero, is one or the other from now on: the
+   * next load tells, if
    * it is still in the file.
    */
   private void settleTail(long end) {
@@ -356,7 +370,8 @@ final class FileModel extends SharedSegment {
   }
 
   /**
-   * Ends the initial contents beyond {@code length}; the words of the last page are made before that, if they are needed.
+   * Ends the initial contents beyond {@code length}; the words of the last page are made before that, if they are
+   * needed.
    *
    * @param end where the last page ends
    */

@@ -9,13 +9,17 @@ import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** Collects findings: the first so many of them, and the count of all by kind. Anybody may add at any time, also under T(cpu). */
+/**
+ * Collects findings: the first so many of them, and the count of all by kind. Anybody may add at any time, also under
+ * T(cpu).
+ */
 public final class Findings {
   /** How many findings are kept unless said otherwise: what comes later is nearly always a consequence. */
   public static final int KEPT = 64;
 
   private final AtomicReferenceArray<@Nullable Finding> kept; // (A)
-  private final AtomicIntegerArray counts = new AtomicIntegerArray(Finding.Kind.values().length + 1); // (A) by kind; last: all
+  // (A) by kind; last: all
+  private final AtomicIntegerArray counts = new AtomicIntegerArray(Finding.Kind.values().length + 1);
   private final @Nullable LongSupplier steps; // (C)
   private volatile @Nullable Consumer<Finding> listener; // set before the run
 

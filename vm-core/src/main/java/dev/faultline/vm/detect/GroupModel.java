@@ -5,13 +5,16 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the oracle knows of memory that address spaces share by inheritance, at the same addresses in each: a page is numbered by its address.
- * It may have been a private mapping of a file when it began to be shared; then pages that nobody stored to are still the file's.
+ * What the oracle knows of memory that address spaces share by inheritance, at the same addresses in each: a page is
+ * numbered by its address.
+ * It may have been a private mapping of a file when it began to be shared; then pages that nobody stored to are still
+ * the file's.
  */
 final class GroupModel extends SharedSegment {
   final @Nullable FileModel file; // (C)
   private final long fileDelta; // (C) what to add to an address for the offset in the file
-  private final AtomicInteger copying = new AtomicInteger(); // (A) wirings under way, each of which may copy pages from the file
+  // (A) wirings under way, each of which may copy pages from the file
+  private final AtomicInteger copying = new AtomicInteger();
   private final int pageShift; // (C)
   private final int wordsPerPage; // (C)
 
@@ -89,7 +92,8 @@ final class GroupModel extends SharedSegment {
     }
     assert p.words != null;
     if (!p.allows(a.word, got, -1L)) {
-      oracle.mismatch(a, toString(), ModelPage.text(p.words[a.word], p.doubts == null ? null : p.doubts[a.word], -1L), got, p.writer);
+      oracle.mismatch(a, toString(), ModelPage.text(p.words[a.word], p.doubts == null ? null : p.doubts[a.word], -1L),
+          got, p.writer);
     }
     p.log(a.word, -1L, isWatched(p));
     p.pin(a.word, got);
@@ -102,7 +106,8 @@ final class GroupModel extends SharedSegment {
     p.writer = a.pid();
   }
 
-  // ------------------------------------------------------------------------------------------------- copies of the file
+  // ------------------------------------------------------------------------------------------------- copies of the
+  // file
 
   /**
    * Opens a window: a sharer's store has trapped, and the page may be copied from now on.
@@ -134,7 +139,10 @@ final class GroupModel extends SharedSegment {
     copying.getAndIncrement();
   }
 
-  /** Ends {@link #wireBegins}; pages from {@code from} to before {@code to} have been copied from the file, or may have been. */
+  /**
+   * Ends {@link #wireBegins}; pages from {@code from} to before {@code to} have been copied from the file, or may have
+   * been.
+   */
   void wireEnds(long from, long to, boolean done) {
     FileModel f = file;
     for (long n = from; n < to && f != null; n++) {
@@ -152,7 +160,10 @@ final class GroupModel extends SharedSegment {
     copying.getAndDecrement();
   }
 
-  /** Puts what a copy of the group's own pages contains, made at an unknown instant since a watch began, into a space's tree. */
+  /**
+   * Puts what a copy of the group's own pages contains, made at an unknown instant since a watch began, into a space's
+   * tree.
+   */
   void snapshot(long from, long to, PageTree tree) {
     pages.forEach(
         from,

@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /** A run of mapped addresses of one space with one set of attributes. The space's own. */
 final class MappedRange {
   /**
-   * One shared mapping of a file, with those that a fork shared it with. Its stores go to the file, until a fork copies it: from then on
+   * One shared mapping of a file, with those that a fork shared it with. Its stores go to the file, until a fork copies
+   * it: from then on
    * they may or may not (vm-semantics 3.4, copy_entry), and nothing is promised of it.
    */
   static final class Window {
@@ -58,8 +59,10 @@ final class MappedRange {
 
   @Override
   public String toString() {
-    return "0x" + Long.toHexString(start) + "-0x" + Long.toHexString(end) + " " + VmProt.toString(prot) + " " + inheritance
-        + (window != null ? " shared " + window.file : group != null ? " shared by inheritance" : file != null ? " private " + file
+    return "0x" + Long.toHexString(start) + "-0x" + Long.toHexString(end) + " " + VmProt.toString(prot) + " "
+        + inheritance
+        + (window != null ? " shared " + window.file : group != null ? " shared by inheritance" : file != null
+            ? " private " + file
         : " private anon");
   }
 }

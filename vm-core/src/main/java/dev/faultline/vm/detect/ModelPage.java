@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What the oracle knows of one page: for each word the value, or the values that it may have.
  *
- * <p>A page of a space's own tree is used by one thread at a time, and not changed unless that tree owns it. A page of a shared tree is used
+ * <p>A page of a space's own tree is used by one thread at a time, and not changed unless that tree owns it. A page of
+ * a shared tree is used
  * with its {@link #lock} held.
  */
 final class ModelPage {
@@ -17,10 +18,13 @@ final class ModelPage {
    * Implementation overview
    *
    * words        Null: never stored to; the segment knows what such a page contains. Else one value a word.
-   * doubts       Null: none. Else for a doubtful word the values that it may have; the first load tells which one it is (pins it).
+   * doubts       Null: none. Else for a doubtful word the values that it may have; the first load tells which one it is
+   *              (pins it).
    *              UNKNOWN: any, until the first load. LOST: any, load after load, until a store.
-   * Log          While somebody may be copying the page (watchers, here or of the whole segment), values that words had before they
-   *              changed. A copy made at an unknown instant of that time has, word by word, the present value or a logged one.
+   * Log          While somebody may be copying the page (watchers, here or of the whole segment), values that words had
+   *              before they
+   *              changed. A copy made at an unknown instant of that time has, word by word, the present value or a
+   *              logged one.
    * lock         A leaf below everything, held for a few steps and never across a schedule point. Used under T(cpu).
    */
   /** A word may be anything until it is first loaded. */
@@ -218,7 +222,10 @@ final class ModelPage {
     logValues[logCount++] = value;
   }
 
-  /** Returns whether a copy made since the watch began may have {@code got} in a word; the present value is not looked at. */
+  /**
+   * Returns whether a copy made since the watch began may have {@code got} in a word; the present value is not looked
+   * at.
+   */
   boolean loggedAs(int w, long got) {
     if (logFull) {
       return true;
@@ -254,7 +261,9 @@ final class ModelPage {
     }
   }
 
-  /** Takes the values that a word has if what is past the end of a file has become zero for values that it may have too. */
+  /**
+   * Takes the values that a word has if what is past the end of a file has become zero for values that it may have too.
+   */
   void addKept(int w, long keep) {
     assert words != null;
     long[] d = doubts == null ? null : doubts[w];

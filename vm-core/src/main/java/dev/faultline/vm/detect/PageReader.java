@@ -2,7 +2,10 @@ package dev.faultline.vm.detect;
 
 import java.util.function.LongConsumer;
 
-/** Reads an address space's contents out of a kernel at rest, wherever they are: what {@link ContentOracle#verify} compares with (I-48). */
+/**
+ * Reads an address space's contents out of a kernel at rest, wherever they are: what {@link ContentOracle#verify}
+ * compares with (I-48).
+ */
 public interface PageReader {
   /**
    * Reads a page: the resident copy if any, else the one in swap or in the file, else the next level's, else zeros.

@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The oracle's pages by number: a sparse radix tree.
  *
- * <p>Used in one of two ways, never both at once. A space's own tree is changed by one thread at a time ({@link #put}, {@link #clear}) and can
+ * <p>Used in one of two ways, never both at once. A space's own tree is changed by one thread at a time ({@link #put},
+ * {@link #clear}) and can
  * be copied in no time ({@link #copy}). A shared tree only grows ({@link #getOrMake}), by anybody at once.
  */
 final class PageTree {
@@ -15,8 +16,10 @@ final class PageTree {
    * Implementation overview
    *
    * Nodes        64-way; the tree is as high as its highest number requires and grows at the root.
-   * Copies       A node or page belongs to the tree whose token it carries, and only that may change it. copy() gives both trees new
-   *              tokens, so that everything there belongs to nobody and is copied on its first change: the snapshot that a fork takes.
+   * Copies       A node or page belongs to the tree whose token it carries, and only that may change it. copy() gives
+   *              both trees new
+   *              tokens, so that everything there belongs to nobody and is copied on its first change: the snapshot
+   *              that a fork takes.
    * Shared       Slots are volatile and filled by compare-and-set; the token never changes.
    */
   private static final int BITS = 6;
@@ -189,7 +192,10 @@ final class PageTree {
     return any ? left : null;
   }
 
-  /** Returns a tree with the same pages; from now on neither sees what is put into the other, nor owns any page. For one thread. */
+  /**
+   * Returns a tree with the same pages; from now on neither sees what is put into the other, nor owns any page. For one
+   * thread.
+   */
   PageTree copy() {
     PageTree t = new PageTree();
     t.root = root;

@@ -16,7 +16,10 @@ abstract class SharedSegment {
     this.oracle = oracle;
   }
 
-  /** Returns whether changes of a page, which is locked, are to be logged; clears what a watch that has ended left in its log. */
+  /**
+   * Returns whether changes of a page, which is locked, are to be logged; clears what a watch that has ended left in
+   * its log.
+   */
   final boolean isWatched(ModelPage p) {
     long w = watchers.get();
     long epoch = w / EPOCH;
@@ -27,7 +30,10 @@ abstract class SharedSegment {
     return p.watchers != 0 || w % EPOCH != 0;
   }
 
-  /** From now on, until {@link #endWatch}, pages from number {@code from} to before {@code to} may be copied by somebody. */
+  /**
+   * From now on, until {@link #endWatch}, pages from number {@code from} to before {@code to} may be copied by
+   * somebody.
+   */
   final void beginWatch(long from, long to) {
     watchers.getAndUpdate(w -> w % EPOCH == 0 ? w + EPOCH + 1 : w + 1);
     // Whoever changes a page has looked at watchers with the page locked: after this every change is logged.

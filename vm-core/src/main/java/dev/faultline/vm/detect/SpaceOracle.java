@@ -12,7 +12,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the oracle knows of one address space: what is mapped where with which rights, and what each word of it may contain.
+ * What the oracle knows of one address space: what is mapped where with which rights, and what each word of it may
+ * contain.
  *
  * <p>Used by one thread at a time, the one that runs in the space.
  */
@@ -20,10 +21,13 @@ final class SpaceOracle implements SpaceWatcher {
   /*
    * Implementation overview
    *
-   * Private      Pages by address in a tree of the space's own; a fork copies the tree, which is its snapshot. A private mapping of a file
+   * Private      Pages by address in a tree of the space's own; a fork copies the tree, which is its snapshot. A
+   *              private mapping of a file
    *              has no page there until it is copied: till then a load finds the file's word of the moment.
-   * Copying      The kernel copies such a page at some instant between the trap of the store and the store. The trap opens a window, during
-   *              which the file's page logs what changes; the store closes it and makes the copy of the present and the logged values.
+   * Copying      The kernel copies such a page at some instant between the trap of the store and the store. The trap
+   *              opens a window, during
+   *              which the file's page logs what changes; the store closes it and makes the copy of the present and the
+   *              logged values.
    *              One window a space, as one access is under way at a time.
    * Shared       Group and file pages: GroupModel, FileModel, each page under a lock of its own.
    */
@@ -147,7 +151,8 @@ final class SpaceOracle implements SpaceWatcher {
     }
     if (!p.allows(a.word, got, -1L)) {
       oracle.mismatch(
-          a, "private memory", ModelPage.text(p.words[a.word], p.doubts == null ? null : p.doubts[a.word], -1L), got, p.writer);
+          a, "private memory", ModelPage.text(p.words[a.word], p.doubts == null ? null : p.doubts[a.word], -1L), got,
+              p.writer);
     }
     own(n, p).pin(a.word, got);
   }
@@ -273,7 +278,8 @@ final class SpaceOracle implements SpaceWatcher {
     forgetLast();
   }
 
-  // ------------------------------------------------------------------------------------------------ stores and refusals
+  // ------------------------------------------------------------------------------------------------ stores and
+  // refusals
 
   @Override
   public void storeTrapped(long va) {
@@ -308,7 +314,9 @@ final class SpaceOracle implements SpaceWatcher {
     pendingNumber = n;
   }
 
-  /** Closes the window, if one is open; {@code lost} if the store was not made and the page may have been copied or not. */
+  /**
+   * Closes the window, if one is open; {@code lost} if the store was not made and the page may have been copied or not.
+   */
   private void closeWindow(boolean lost) {
     if (pendingNumber < 0) {
       return;
@@ -501,7 +509,10 @@ final class SpaceOracle implements SpaceWatcher {
 
   // ----------------------------------------------------------------------------------------------------------- verify
 
-  /** Compares every page that is known here, or kept by the kernel, with what the kernel has. Returns how many were compared. */
+  /**
+   * Compares every page that is known here, or kept by the kernel, with what the kernel has. Returns how many were
+   * compared.
+   */
   int verify(PageReader reader) {
     int compared = 0;
     long[] words = new long[wordsPerPage];

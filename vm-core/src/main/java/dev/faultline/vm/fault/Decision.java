@@ -1,7 +1,8 @@
 package dev.faultline.vm.fault;
 
 /**
- * The decisions of the fault handler, by their row in vm-semantics 4.3. True and false are the outcomes T and F of the table.
+ * The decisions of the fault handler, by their row in vm-semantics 4.3. True and false are the outcomes T and F of the
+ * table.
  */
 public enum Decision {
   D1(158, "the map lookup is still valid: release the map locks"),

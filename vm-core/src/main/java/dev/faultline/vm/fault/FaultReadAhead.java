@@ -42,7 +42,8 @@ final class FaultReadAhead {
   /**
    * vm_fault_additional_pages. The caller owns {@code m}, at f.object and f.offset, busy, with pip, and holds no mutex.
    *
-   * @return pages in f.marray, consecutive, all busy, f.reqPage the index of m; 0: the pager has nothing, marray is untouched
+   * @return pages in f.marray, consecutive, all busy, f.reqPage the index of m; 0: the pager has nothing, marray is
+   *     untouched
    */
   int additionalPages(FaultState f, VmPage m, long pagerOffset) {
     VmObject o = f.object;
@@ -63,7 +64,8 @@ final class FaultReadAhead {
     }
     int reserved = freeList.thresholds().freeReserved();
     int spare = freeList.freeCount() + freeList.cacheCount() - reserved;
-    if (d(Decision.D64, Integer.compareUnsigned(ahead + behind, spare) > 0)) { // unsigned as in 1995: a deficit wraps, D73 sees it
+    // unsigned as in 1995: a deficit wraps, D73 sees it
+    if (d(Decision.D64, Integer.compareUnsigned(ahead + behind, spare) > 0)) {
       freeList.wakeDaemon();
       return single(f, m);
     }

@@ -10,7 +10,9 @@ import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.sync.KThread;
 import org.jspecify.annotations.Nullable;
 
-/** The local variables of one vm_fault (vm-semantics 4.1). One per thread, reused, so that a fault allocates nothing. */
+/**
+ * The local variables of one vm_fault (vm-semantics 4.1). One per thread, reused, so that a fault allocates nothing.
+ */
 final class FaultState {
   static final int READ_AHEAD = 4; // :94
   static final int READ_BEHIND = 3; // :95
@@ -95,6 +97,7 @@ final class FaultState {
 
   @Override
   public String toString() {
-    return "fault(va=0x" + Long.toHexString(va) + " type=" + type + " first=" + firstObject + " object=" + object + " m=" + m + ")";
+    return "fault(va=0x" + Long.toHexString(va) + " type=" + type + " first=" + firstObject + " object=" + object
+        + " m=" + m + ")";
   }
 }

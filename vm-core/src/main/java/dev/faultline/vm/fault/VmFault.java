@@ -32,16 +32,22 @@ public final class VmFault {
   /*
    * Implementation overview
    *
-   * Shape         fault() repeats attempt() until it has an answer (RetryFault, :180). attempt(): lookup and pins (F2 to F4), search() down
-   *               the chain (F5 to F11), copyUp() (F12, F13), verifyMap() (F14), enter() (F15 to F18). Every branch of the seed is a
+   * Shape         fault() repeats attempt() until it has an answer (RetryFault, :180). attempt(): lookup and pins (F2
+   *               to F4), search() down
+   *               the chain (F5 to F11), copyUp() (F12, F13), verifyMap() (F14), enter() (F15 to F18). Every branch of
+   *               the seed is a
    *               call of d(), which names its row in the decision table and tells a probe.
-   * Invariants    INV1 to INV4 (:213-238): O(object) is held from lookup to claim; a claimed page leaves its pageout queue at once; while
+   * Invariants    INV1 to INV4 (:213-238): O(object) is held from lookup to claim; a claimed page leaves its pageout
+   *               queue at once; while
    *               the search is below the top, firstM is busy there; each level with a busy page of ours has our pip.
-   * Locks         search() holds O(object) at the top of its loop and when it answers FOUND. Handed over downward: next is locked and
+   * Locks         search() holds O(object) at the top of its loop and when it answers FOUND. Handed over downward: next
+   *               is locked and
    *               pinned before the current level is let go.
-   * Let go        At the pager (O, M) our busy page, pip and reference survive, and with V the file's size. At a sleep for a busy page
+   * Let go        At the pager (O, M) our busy page, pip and reference survive, and with V the file's size. At a sleep
+   *               for a busy page
    *               only the reference to the top object and one pip, on the page's object. At a wait for memory nothing.
-   * Deadlock      With a busy page we block on the disk and on mutexes only: V was taken before, M is only tried, memory is waited for
+   * Deadlock      With a busy page we block on the disk and on mutexes only: V was taken before, M is only tried,
+   *               memory is waited for
    *               with nothing held (5.4).
    */
   private enum Step {
@@ -104,7 +110,8 @@ public final class VmFault {
    * @param va page-aligned address
    * @param type access wanted, {@link VmProt}
    * @param changeWiring true only from wiring
-   * @return SUCCESS: retry the instruction. PROTECTION_FAILURE, INVALID_ADDRESS, FAILURE as vm-semantics 1.2; RESOURCE_SHORTAGE if the
+   * @return SUCCESS: retry the instruction. PROTECTION_FAILURE, INVALID_ADDRESS, FAILURE as vm-semantics 1.2;
+   *     RESOURCE_SHORTAGE if the
    *     process was killed while it waited for memory
    */
   public KernReturn fault(VmMap map, long va, int type, boolean changeWiring) {
@@ -196,7 +203,8 @@ public final class VmFault {
         if (step != null) {
           return step;
         }
-      } else if (d(Decision.D16A, type != ObjectType.DEFAULT && mayPage) || d(Decision.D16B, f.object == f.firstObject)) {
+      } else if (d(Decision.D16A, type != ObjectType.DEFAULT && mayPage) || d(Decision.D16B,
+          f.object == f.firstObject)) {
         Step step = allocate(f); // F7
         if (step != null) {
           return step;
@@ -280,7 +288,10 @@ public final class VmFault {
     return Step.RETRY;
   }
 
-  /** F5c, :277-282: memory is short and the page is on the cache queue, where the daemon may take it: rescue it and wait. */
+  /**
+   * F5c, :277-282: memory is short and the page is on the cache queue, where the daemon may take it: rescue it and
+   * wait.
+   */
   private Step awaitMemoryForCached(FaultState f, VmPage m, long gen) {
     queues.activate(m); // never busy across the wait (R6)
     unlockAndDeallocate(f);
@@ -306,10 +317,12 @@ public final class VmFault {
       return Step.ANSWER;
     }
     VmPage m =
-        pages.alloc(f.object, f.offset, d(Decision.D18, f.vp != null) ? AllocClass.NORMAL : AllocClass.NORMAL | AllocClass.ZERO);
+        pages.alloc(f.object, f.offset, d(Decision.D18, f.vp != null) ? AllocClass.NORMAL
+            : AllocClass.NORMAL | AllocClass.ZERO);
     f.m = m;
     if (d(Decision.D19, m == null)) {
-      // Our own placeholder's free is no news: taken for some, it would have us try again for ever where one page is free and two are
+      // Our own placeholder's free is no news: taken for some, it would have us try again for ever where one page is
+      // free and two are
       // needed, and in UP mode without ever letting the daemon in.
       long gen = f.thread.memoryGen + (f.object != f.firstObject ? 1 : 0);
       unlockAndDeallocate(f);
@@ -403,7 +416,8 @@ public final class VmFault {
   }
 
   /**
-   * The pager does not have the page at hand, or there is none to ask (R37): a partially valid page gets zeros where it is invalid and
+   * The pager does not have the page at hand, or there is none to ask (R37): a partially valid page gets zeros where it
+   * is invalid and
    * counts as found at its own level; a wholly invalid one is as good as absent. Caller holds O.
    *
    * @return whether the page counts as found

@@ -61,7 +61,8 @@ public final class VmFaultWire implements Wiring {
   }
 
   /**
-   * vm_fault_wire. The caller has raised wired_count and holds the map for reading (recursively), or not at all for the kernel's.
+   * vm_fault_wire. The caller has raised wired_count and holds the map for reading (recursively), or not at all for the
+   * kernel's.
    *
    * @return the fault's answer; what was wired before a failure has been unwired
    */
@@ -70,7 +71,8 @@ public final class VmFaultWire implements Wiring {
     KThread t = KThread.current();
     int size = objects.pageSize();
     for (long va = start; d(Decision.D51, va < end); va += size) {
-      KernReturn r = awaitMemory(t) ? fault.fault(map, va, VmProt.READ | VmProt.WRITE, true) : KernReturn.RESOURCE_SHORTAGE;
+      KernReturn r = awaitMemory(t) ? fault.fault(map, va, VmProt.READ | VmProt.WRITE, true)
+          : KernReturn.RESOURCE_SHORTAGE;
       if (d(Decision.D53, r != KernReturn.SUCCESS)) {
         d(Decision.D54, va != start);
         unwire(map, start, end); // all of it: an ordinary fault may have wired a page ahead of us (W1)
@@ -97,7 +99,8 @@ public final class VmFaultWire implements Wiring {
   /**
    * vm_fault_copy_entry: copies the resident pages of a wired source entry into a new object for the child's entry.
    *
-   * @return false if the process was killed while it waited for memory; the child's object then holds what was copied so far
+   * @return false if the process was killed while it waited for memory; the child's object then holds what was copied
+   *     so far
    */
   @Override
   public boolean copyEntry(VmMap dstMap, VmMap srcMap, VmMapEntry dst, VmMapEntry src) {

@@ -4,7 +4,9 @@ import dev.faultline.vm.page.VmPage;
 
 /** vm_pageout_clean, which belongs to a higher package. */
 public interface Cleaner {
-  /** How a page is written: by the daemon without waiting, waiting, or waiting and whatever queue its neighbours are on. */
+  /**
+   * How a page is written: by the daemon without waiting, waiting, or waiting and whatever queue its neighbours are on.
+   */
   enum How {
     ASYNC,
     SYNC,
@@ -12,7 +14,8 @@ public interface Cleaner {
   }
 
   /**
-   * Writes a dirty page and suitable neighbours. Caller holds O(o) and no other mutex; O(o) is <em>not</em> held on return. The page is
+   * Writes a dirty page and suitable neighbours. Caller holds O(o) and no other mutex; O(o) is <em>not</em> held on
+   * return. The page is
    * not busy and belongs to {@code o}. One pip of the caller keeps {@code o}.
    *
    * @return pages whose write was started or done

@@ -16,10 +16,13 @@ final class Collapse {
   /*
    * Implementation overview
    *
-   * Locks     O(o) of the caller throughout, then O(b), then for relinking O(b.backing): downward all the way. Never sleeps, so nothing
+   * Locks     O(o) of the caller throughout, then O(b), then for relinking O(b.backing): downward all the way. Never
+   *           sleeps, so nothing
    *           is let go and both objects' pip and ref are what they were tested to be.
-   * Faulters  hold pip on every level where they have a busy page or stand between a lookup and the next. With pip 0 on both levels
-   *           there are no placeholders, so "o has a page" means a page with contents; with pip anywhere, qcollapse must tell (R20).
+   * Faulters  hold pip on every level where they have a busy page or stand between a lookup and the next. With pip 0 on
+   *           both levels
+   *           there are no placeholders, so "o has a page" means a page with contents; with pip anywhere, qcollapse
+   *           must tell (R20).
    */
   private Collapse() {}
 
@@ -104,7 +107,9 @@ final class Collapse {
     KThread.current().count(Event.COLLAPSES);
   }
 
-  /** Makes o's next object b's next one; b's reference to that moves to o. O(o) and O(b) held, o is off b's shadow list. */
+  /**
+   * Makes o's next object b's next one; b's reference to that moves to o. O(o) and O(b) held, o is off b's shadow list.
+   */
   private static void relink(VmObject o, VmObject b) {
     VmObject c = b.backing;
     if (c != null) {
@@ -156,7 +161,8 @@ final class Collapse {
     ResidentPages pages = o.module.pages();
     for (VmPage p = b.firstPage(), next; p != null; p = next) {
       next = p.nextInObject();
-      if (p.isBusyAnyway() || p.isCached() || p.isFictitious() || !p.isWhollyValid() || p.holdCount() != 0 || p.wireCount() != 0) {
+      if (p.isBusyAnyway() || p.isCached() || p.isFictitious() || !p.isWhollyValid() || p.holdCount() != 0
+          || p.wireCount() != 0) {
         continue;
       }
       long n = p.offset() - o.backingOffset;

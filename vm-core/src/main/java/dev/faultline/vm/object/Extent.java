@@ -1,6 +1,9 @@
 package dev.faultline.vm.object;
 
-/** How many neighbours of a page a pager could deliver with it in one transfer: an out parameter of {@link Pager#hasPage}. */
+/**
+ * How many neighbours of a page a pager could deliver with it in one transfer: an out parameter of {@link
+ * Pager#hasPage}.
+ */
 public final class Extent {
   /** Pages before the one asked for. */
   public int before;

@@ -7,7 +7,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Operations on ranges of an object's resident pages: clean, remove, write-protect, unmap; and growing an object in place.
+ * Operations on ranges of an object's resident pages: clean, remove, write-protect, unmap; and growing an object in
+ * place.
  *
  * <p>None is on the fault path. Each takes O itself; a range is [start, end) in bytes, page aligned.
  *
@@ -17,8 +18,10 @@ public final class ObjectPages {
   /*
    * Implementation overview
    *
-   * A range is worked off by offset, from a list of the offsets resident at the start: every wait for a busy page and every write drops
-   * O(o), after which the page is looked up again. Our pip keeps o and its chain across those gaps; pages that come later were entered
+   * A range is worked off by offset, from a list of the offsets resident at the start: every wait for a busy page and
+   * every write drops
+   * O(o), after which the page is looked up again. Our pip keeps o and its chain across those gaps; pages that come
+   * later were entered
    * after the range was looked at, and for a clean of the whole object have set OBJ_WRITEABLE again (R17).
    */
   private final VmObjects module; // (C)
@@ -45,7 +48,10 @@ public final class ObjectPages {
     return found;
   }
 
-  /** Returns the page at an offset once it is idle, or null once none is there. Caller holds O(o) and pip; O is dropped while it waits. */
+  /**
+   * Returns the page at an offset once it is idle, or null once none is there. Caller holds O(o) and pip; O is dropped
+   * while it waits.
+   */
   private @Nullable VmPage awaitIdle(VmObject o, long offset, String tag) {
     while (true) {
       VmPage m = pages().lookup(o, offset);
@@ -59,7 +65,8 @@ public final class ObjectPages {
   }
 
   /**
-   * vm_object_page_clean: writes the dirty pages of a range and waits. No-op unless OBJ_WRITEABLE. The caller holds V of a vnode's object.
+   * vm_object_page_clean: writes the dirty pages of a range and waits. No-op unless OBJ_WRITEABLE. The caller holds V
+   * of a vnode's object.
    *
    * @param end 0 together with start 0 for the whole object, which clears OBJ_WRITEABLE first
    * @return false if a write failed: its page is still dirty and OBJ_WRITEABLE is set again
@@ -103,7 +110,10 @@ public final class ObjectPages {
     return ok;
   }
 
-  /** vm_object_page_remove: unmaps and frees the pages of a range, waiting for busy ones; with {@code cleanOnly}, dirty ones stay. */
+  /**
+   * vm_object_page_remove: unmaps and frees the pages of a range, waiting for busy ones; with {@code cleanOnly}, dirty
+   * ones stay.
+   */
   public void remove(VmObject o, long start, long end, boolean cleanOnly) {
     o.lock.lock();
     o.pipUp(1);

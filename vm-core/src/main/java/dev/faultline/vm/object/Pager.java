@@ -5,28 +5,35 @@ import dev.faultline.vm.base.PagerReturn;
 import dev.faultline.vm.page.VmPage;
 
 /**
- * The operations of one pager type. One instance per type and kernel; what belongs to an object is in its {@link PagerData}.
+ * The operations of one pager type. One instance per type and kernel; what belongs to an object is in its {@link
+ * PagerData}.
  *
  * @see "vm-semantics 2.5, 3.6; vm_pager.c"
  */
 public interface Pager {
-  /** Makes an object of this type with one reference, the caller's, that stands for nothing else: vm_pager_allocate with a null handle. */
+  /**
+   * Makes an object of this type with one reference, the caller's, that stands for nothing else: vm_pager_allocate with
+   * a null handle.
+   */
   default VmObject allocate(long size) {
     throw KernelPanic.of("vm_pager_allocate: this pager needs a handle", this);
   }
 
   /**
-   * Reads pages in. On entry all are busy by the caller, invalid (the requested one may be partly valid), in {@code o} at consecutive
+   * Reads pages in. On entry all are busy by the caller, invalid (the requested one may be partly valid), in {@code o}
+   * at consecutive
    * offsets, and the caller holds pip. No mutex is held on entry or on return; may sleep.
    *
    * @param req index of the requested page
-   * @return OK: the page then found at the offset is the answer, valid and busy; all others were made valid, deactivated and un-busied, or
+   * @return OK: the page then found at the offset is the answer, valid and busy; all others were made valid,
+   *     deactivated and un-busied, or
    *     freed. Otherwise all others were freed and the requested one is still busy and the caller's
    */
   PagerReturn getPages(VmObject o, VmPage[] pages, int count, int req);
 
   /**
-   * Writes pages out. On entry all are busy and write-protected, and one pip a page is held. No mutex held; may sleep unless the caller is
+   * Writes pages out. On entry all are busy and write-protected, and one pip a page is held. No mutex held; may sleep
+   * unless the caller is
    * the page daemon.
    *
    * @param results one code a page; PEND leaves page and pip to the pager's completion
@@ -34,7 +41,8 @@ public interface Pager {
   void putPages(VmObject o, VmPage[] pages, int count, boolean sync, PagerReturn[] results);
 
   /**
-   * Returns whether the pager can deliver the page at a pager offset, and how many neighbours with it. No mutex held; a vnode's may sleep.
+   * Returns whether the pager can deliver the page at a pager offset, and how many neighbours with it. No mutex held; a
+   * vnode's may sleep.
    *
    * @param pagerOffset byte offset in the pager: page offset plus paging_offset
    */
@@ -46,7 +54,10 @@ public interface Pager {
   /** Gives back what the pager keeps for a dead object with pip 0. Caller holds O(o); never sleeps. */
   void dealloc(VmObject o);
 
-  /** Ends {@link #dealloc}'s work with O(o) not held and, for a vnode's object, V held: cuts the last ties to the handle. */
+  /**
+   * Ends {@link #dealloc}'s work with O(o) not held and, for a vnode's object, V held: cuts the last ties to the
+   * handle.
+   */
   default void detached(VmObject o) {}
 
   /** Finishes the pageouts that have completed. No mutex held. */

@@ -6,22 +6,27 @@ import dev.faultline.vm.page.VmPage;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A run of data addressed by byte offset: resident pages in front of a pager, possibly in front of another object. Reference counted.
+ * A run of data addressed by byte offset: resident pages in front of a pager, possibly in front of another object.
+ * Reference counted.
  *
- * <p>Accessors want O(this) held unless they say otherwise. Operations that make and unmake objects are in {@link VmObjects}, {@link
+ * <p>Accessors want O(this) held unless they say otherwise. Operations that make and unmake objects are in {@link
+ * VmObjects}, {@link
  * Collapse} and {@link ObjectPages}; the methods here with the original's names call them.
  */
 public final class VmObject extends PageOwner {
   /*
    * Implementation overview
    *
-   * What it is    One vm_object (vm-semantics 2.2, 3.3). Pages are in memq; what memq lacks is asked of the pager, what the pager lacks of
+   * What it is    One vm_object (vm-semantics 2.2, 3.3). Pages are in memq; what memq lacks is asked of the pager, what
+   *               the pager lacks of
    *               the backing object at backingOffset.
-   * Locks         O(this), rank 30, guards every field marked (O). Two objects: the shadow first, then its backing object; upward or
+   * Locks         O(this), rank 30, guards every field marked (O). Two objects: the shadow first, then its backing
+   *               object; upward or
    *               unrelated only by tryLock. The links of a shadow list belong to O(backing).
    * Waiting       pip == 0: sleep on this object with PIPWNT set under O, re-test in a loop; woken in pipDown.
    * Lifecycle     allocate -> live -> (cached on the persistence list) -> dead -> terminated. Dead never goes back.
-   * Invariants    I-9, I-10 pages and memq; I-20, I-22 ref_count and pip equal their holders; I-24, I-25 links; I-27, I-31 the dead.
+   * Invariants    I-9, I-10 pages and memq; I-20, I-22 ref_count and pip equal their holders; I-24, I-25 links; I-27,
+   *               I-31 the dead.
    */
   private static final int CANPERSIST = 0x01;
   private static final int DEAD = 0x08;
@@ -221,7 +226,10 @@ public final class VmObject extends PageOwner {
     }
   }
 
-  /** vm_object_deallocate: drops a reference. No mutex and no map lock held; may sleep long, may terminate the object or start a collapse. */
+  /**
+   * vm_object_deallocate: drops a reference. No mutex and no map lock held; may sleep long, may terminate the object or
+   * start a collapse.
+   */
   public void deallocate() {
     module.deallocate(this);
   }
@@ -252,7 +260,8 @@ public final class VmObject extends PageOwner {
   }
 
   /**
-   * Drops a reference where that has no consequence: others remain, and there is no shadow to merge into. Caller holds O.
+   * Drops a reference where that has no consequence: others remain, and there is no shadow to merge into. Caller holds
+   * O.
    *
    * @return false if nothing was done and {@link #deallocate} must do it
    */
@@ -265,7 +274,10 @@ public final class VmObject extends PageOwner {
     return false;
   }
 
-  /** Sleeps once until pip may have reached 0. Caller holds O; it is <em>not</em> held on return, and the caller tests again. */
+  /**
+   * Sleeps once until pip may have reached 0. Caller holds O; it is <em>not</em> held on return, and the caller tests
+   * again.
+   */
   void sleepOnPip(String tag) {
     flags |= PIPWNT;
     module.domain().sleepQueues().sleepOn(this, lock, tag);
@@ -276,7 +288,9 @@ public final class VmObject extends PageOwner {
     Collapse.collapse(this);
   }
 
-  /** Puts this object on its backing object's shadow list. Caller holds O(backing), and O(this) or this is unpublished. */
+  /**
+   * Puts this object on its backing object's shadow list. Caller holds O(backing), and O(this) or this is unpublished.
+   */
   void linkShadow(VmObject b) {
     shadowNext = b.shadowHead;
     shadowPrev = null;
@@ -317,7 +331,8 @@ public final class VmObject extends PageOwner {
   @Override
   public String toString() { // racy, for reports
     VmObject b = backing;
-    return "object(" + id() + " " + type + " size=0x" + Long.toHexString(size) + " ref=" + refCount + " pip=" + pip + " pages="
+    return "object(" + id() + " " + type + " size=0x" + Long.toHexString(size) + " ref=" + refCount + " pip=" + pip
+        + " pages="
         + residentPageCount() + (isDead() ? " DEAD" : "") + (b == null ? "" : " backing=" + b.id() + "+0x"
         + Long.toHexString(backingOffset)) + ")";
   }

@@ -27,9 +27,11 @@ public final class VmObjects {
   /*
    * Implementation overview
    *
-   * deallocate   A loop: ending an object drops its reference to the backing object, and a collapse tried from below drops the pin on the
+   * deallocate   A loop: ending an object drops its reference to the backing object, and a collapse tried from below
+   *              drops the pin on the
    *              shadow. Each round is release(o), which returns the next object that loses a reference.
-   * Let go       Every wait for pip drops all object locks. What survives: the pin (a reference) on the shadow r. Everything else, r's
+   * Let go       Every wait for pip drops all object locks. What survives: the pin (a reference) on the shadow r.
+   *              Everything else, r's
    *              backing link first of all, is read again (R18).
    * OL           rank 45, inside O. Who picks from a list reads the head under OL, drops it, takes O and looks again.
    */
@@ -163,7 +165,8 @@ public final class VmObjects {
   }
 
   /**
-   * vm_object_shadow: a new DEFAULT object of {@code length} bytes over {@code o} at {@code offset}. The caller's reference to {@code o}
+   * vm_object_shadow: a new DEFAULT object of {@code length} bytes over {@code o} at {@code offset}. The caller's
+   * reference to {@code o}
    * moves into the backing link. The map entry that will hold the result is write-locked.
    */
   public VmObject shadow(VmObject o, long offset, long length) {
@@ -231,7 +234,8 @@ public final class VmObjects {
   }
 
   /**
-   * The reference left on {@code o} is presumably its shadow r's: waits until both are quiet, then collapses r over o. Enters with both
+   * The reference left on {@code o} is presumably its shadow r's: waits until both are quiet, then collapses r over o.
+   * Enters with both
    * locked and r pinned; leaves with neither locked.
    *
    * @return r, whose pin is to be dropped
@@ -261,7 +265,8 @@ public final class VmObjects {
   }
 
   /**
-   * Gives up the last reference to a vnode object with pages, which stays cached. Enters with O(o) held, leaves without.
+   * Gives up the last reference to a vnode object with pages, which stays cached. Enters with O(o) held, leaves
+   * without.
    *
    * @return false if others got in between: the caller starts over
    */
@@ -334,7 +339,9 @@ public final class VmObjects {
     cachedCount--;
   }
 
-  /** vm_object_cache_trim: ends the oldest cached objects while there are more than the limit. No mutex held; may sleep. */
+  /**
+   * vm_object_cache_trim: ends the oldest cached objects while there are more than the limit. No mutex held; may sleep.
+   */
   public void trimCache() {
     trimCache(cacheMax);
   }

@@ -17,15 +17,20 @@ import org.jspecify.annotations.Nullable;
  *
  * @see "vm-semantics 1.3, 1.7, 2.7, 3.2, 5.7 vm_wait; vm_page.c, vm_pageout.c"
  */
-@SuppressWarnings("NonAtomicVolatileUpdate") // the gauges are written under F only; volatile is for those who read without it
+// the gauges are written under F only; volatile is for those who read without it
+@SuppressWarnings("NonAtomicVolatileUpdate")
 public final class FreeList {
   /*
    * Implementation overview
    *
-   * Waiting      A failed allocation carries the freeGen read in the hold of F that decided it. vm_wait(gen) sleeps only while freeGen is
-   *              still gen, so that a free between failure and sleep is not lost (R9). freeGen rises with every free, every cached page
-   *              and every time the daemon wakes the sleepers. A free or cache wakes them once free + cache >= free_min (R8).
-   * The daemon   Its work flag is pagesNeeded; it sleeps on daemonChannel with F. Whoever raises the flag wakes it. The strand is
+   * Waiting      A failed allocation carries the freeGen read in the hold of F that decided it. vm_wait(gen) sleeps
+   *              only while freeGen is
+   *              still gen, so that a free between failure and sleep is not lost (R9). freeGen rises with every free,
+   *              every cached page
+   *              and every time the daemon wakes the sleepers. A free or cache wakes them once free + cache >= free_min
+   *              (R8).
+   * The daemon   Its work flag is pagesNeeded; it sleeps on daemonChannel with F. Whoever raises the flag wakes it. The
+   *              strand is
    *              started by the first kick (daemonStarter), so that a machine which never runs short has no daemon.
    */
   public final KMutex lock; // LockRank.FREE
@@ -84,7 +89,10 @@ public final class FreeList {
     return cacheCount;
   }
 
-  /** Returns whether memory is fine: free &gt;= reserved and free + cache &gt;= free_min. Exact under F, else a snapshot. */
+  /**
+   * Returns whether memory is fine: free &gt;= reserved and free + cache &gt;= free_min. Exact under F, else a
+   * snapshot.
+   */
   public boolean isFine() {
     return freeCount >= thresholds.freeReserved() && freeCount + cacheCount >= thresholds.freeMin();
   }
@@ -96,7 +104,8 @@ public final class FreeList {
   }
 
   /**
-   * Takes a frame off the free or zero list as {@code allocClass} allows; on refusal notes freeGen in {@code t.memoryGen}.
+   * Takes a frame off the free or zero list as {@code allocClass} allows; on refusal notes freeGen in {@code
+   * t.memoryGen}.
    *
    * @return the frame, on no queue, or null: the cache queue is next (NORMAL and SYSTEM)
    */
@@ -140,7 +149,10 @@ public final class FreeList {
     return m;
   }
 
-  /** Answers an allocation that found nothing: whether nothing has come free since {@code t.memoryGen}. Wakes the daemon if so. */
+  /**
+   * Answers an allocation that found nothing: whether nothing has come free since {@code t.memoryGen}. Wakes the daemon
+   * if so.
+   */
   boolean refused(KThread t) {
     boolean kick;
     lock.lock();
@@ -207,7 +219,10 @@ public final class FreeList {
     }
   }
 
-  /** Counts a page that went from the cache queue straight to a new owner: a new generation of the frame. Caller holds Q. */
+  /**
+   * Counts a page that went from the cache queue straight to a new owner: a new generation of the frame. Caller holds
+   * Q.
+   */
   void recycled(KThread t, VmPage m) {
     boolean kick = false;
     lock.lock();
@@ -283,7 +298,8 @@ public final class FreeList {
   /** Wakes the daemon whether or not pages are needed: a pageout has completed and waits for its finish (R10). */
   public void wakeDaemonForCompletion() {
     lock.lock();
-    lock.unlock(); // the daemon asks for finished pageouts while it holds F: after this it has either seen ours or sleeps
+    // the daemon asks for finished pageouts while it holds F: after this it has either seen ours or sleeps
+    lock.unlock();
     kickDaemon();
   }
 

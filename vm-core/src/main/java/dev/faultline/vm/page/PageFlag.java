@@ -4,7 +4,8 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /**
- * The names of the page flags of vm-semantics 1.5, for reports. The bits themselves are split by guard over several words of {@link
+ * The names of the page flags of vm-semantics 1.5, for reports. The bits themselves are split by guard over several
+ * words of {@link
  * VmPage} (R5); queue membership is a field of its own.
  */
 public enum PageFlag {

@@ -12,7 +12,8 @@ import dev.faultline.vm.sync.SyncDomain;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The resident page module: all page structures of a machine, and the operations that join index, queues and free lists.
+ * The resident page module: all page structures of a machine, and the operations that join index, queues and free
+ * lists.
  *
  * <p>Nothing here sleeps. Unless a method says otherwise the caller holds O(m.object).
  *
@@ -22,10 +23,13 @@ public final class ResidentPages {
   /*
    * Implementation overview
    *
-   * Identity     (object, offset) changes in insert and remove only: under O(object), and under Q too while the page is on a queue (the
-   *              scans find pages there and read their object under Q alone). A page that is on no queue gets no Q: whoever could queue it
+   * Identity     (object, offset) changes in insert and remove only: under O(object), and under Q too while the page is
+   *              on a queue (the
+   *              scans find pages there and read their object under Q alone). A page that is on no queue gets no Q:
+   *              whoever could queue it
    *              holds O.
-   * Allocation   F first; if the class may not have a free frame, the head of the cache queue under Q with a try of its object's lock
+   * Allocation   F first; if the class may not have a free frame, the head of the cache queue under Q with a try of its
+   *              object's lock
    *              (R6, 5.7). freeGen of the decision is left in KThread.memoryGen for vm_wait.
    * Invariants   I-1 to I-10.
    */
@@ -119,7 +123,10 @@ public final class ResidentPages {
     return o.residentPageCount == 0 ? null : hash.lookup(o, offset);
   }
 
-  /** vm_page_insert. Panics if the page has an identity; does not look for a duplicate. Page on no queue. Caller holds O(o). */
+  /**
+   * vm_page_insert. Panics if the page has an identity; does not look for a duplicate. Page on no queue. Caller holds
+   * O(o).
+   */
   public void insert(VmPage m, PageOwner o, long offset) {
     assert o.lock.isHeld();
     if (m.isTabled()) {
@@ -143,7 +150,10 @@ public final class ResidentPages {
     }
   }
 
-  /** vm_page_remove: takes the identity off. No-op without one. Caller holds O(m.object), and Q if the page is on a queue. */
+  /**
+   * vm_page_remove: takes the identity off. No-op without one. Caller holds O(m.object), and Q if the page is on a
+   * queue.
+   */
   public void remove(VmPage m) {
     PageOwner o = m.object;
     if (!m.isTabled() || o == null) {
@@ -168,7 +178,9 @@ public final class ResidentPages {
     m.object = null;
   }
 
-  /** vm_page_rename: gives a page a new identity; its mappings stay. Caller holds O of both objects; Q is taken here. */
+  /**
+   * vm_page_rename: gives a page a new identity; its mappings stay. Caller holds O of both objects; Q is taken here.
+   */
   public void rename(VmPage m, PageOwner o, long offset) {
     if (m.object == o) {
       return;
@@ -183,10 +195,12 @@ public final class ResidentPages {
   }
 
   /**
-   * vm_page_alloc: takes a frame for (o, offset), where no page is. The page is busy by the caller, invalid, on no queue.
+   * vm_page_alloc: takes a frame for (o, offset), where no page is. The page is busy by the caller, invalid, on no
+   * queue.
    *
    * @param allocClass {@link AllocClass}
-   * @return null if none is to be had; the caller then waits with {@code vm_wait(KThread.memoryGen)}. The daemon has been woken
+   * @return null if none is to be had; the caller then waits with {@code vm_wait(KThread.memoryGen)}. The daemon has
+   *     been woken
    */
   public @Nullable VmPage alloc(PageOwner o, long offset, int allocClass) {
     assert o.lock.isHeld();
@@ -197,7 +211,8 @@ public final class ResidentPages {
       freeList.refused(t);
       return null;
     }
-    int c = t.isPageDaemon() && (allocClass & ~AllocClass.ZERO) != AllocClass.INTERRUPT ? AllocClass.SYSTEM : allocClass;
+    int c = t.isPageDaemon() && (allocClass & ~AllocClass.ZERO) != AllocClass.INTERRUPT ? AllocClass.SYSTEM
+        : allocClass;
     VmPage m;
     do {
       boolean zeroed = false;
@@ -250,7 +265,8 @@ public final class ResidentPages {
           continue;
         }
         try {
-          if (m.isBusyAnyway() || m.holdCount != 0 || m.wireCount != 0 || m.bmapped != 0 || m.dirty() != 0 || m.pvFlags != 0) {
+          if (m.isBusyAnyway() || m.holdCount != 0 || m.wireCount != 0 || m.bmapped != 0 || m.dirty() != 0
+              || m.pvFlags != 0) {
             queues.skipCachedLocked(m);
             continue;
           }
@@ -290,7 +306,8 @@ public final class ResidentPages {
           continue;
         }
         try {
-          if (head.isBusyAnyway() || head.holdCount != 0 || head.wireCount != 0 || head.bmapped != 0 || head.dirty() != 0
+          if (head.isBusyAnyway() || head.holdCount != 0 || head.wireCount != 0 || head.bmapped != 0
+              || head.dirty() != 0
               || head.pvFlags != 0) {
             queues.skipCachedLocked(head);
             continue;
@@ -314,7 +331,8 @@ public final class ResidentPages {
   }
 
   /**
-   * vm_page_free. The page is not busy in any way, not mapped; its contents are discarded without comment. Caller holds O(m.object).
+   * vm_page_free. The page is not busy in any way, not mapped; its contents are discarded without comment. Caller holds
+   * O(m.object).
    *
    * @see #freeBusy
    */
@@ -389,7 +407,8 @@ public final class ResidentPages {
   /**
    * vm_page_cache: puts a clean, idle page on the cache queue, unmapping it first and testing afterwards (R24).
    *
-   * @return false if the page is cached already, busy, wired, held, in a buffer, or turned out to be dirty: it stays where it is
+   * @return false if the page is cached already, busy, wired, held, in a buffer, or turned out to be dirty: it stays
+   *     where it is
    */
   @GuardedBy("queues.lock")
   public boolean cacheLocked(VmPage m) {
@@ -409,7 +428,10 @@ public final class ResidentPages {
     memory.zero(m.frame());
   }
 
-  /** vm_page_copy: copies a frame and makes the destination wholly valid. Caller owns both pages, or the source is write-protected. */
+  /**
+   * vm_page_copy: copies a frame and makes the destination wholly valid. Caller owns both pages, or the source is
+   * write-protected.
+   */
   public void copy(VmPage src, VmPage dst) {
     memory.copy(src.frame(), dst.frame());
     dst.valid = VmPage.ALL_CHUNKS;

@@ -6,21 +6,26 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One resident page: a frame of physical memory and what it holds. One exists for each frame, for the life of the machine; device pages
+ * One resident page: a frame of physical memory and what it holds. One exists for each frame, for the life of the
+ * machine; device pages
  * are made as they are needed and are {@link #isFictitious fictitious}.
  */
 public final class VmPage implements Channel {
   /*
    * Implementation overview
    *
-   * What it is   One vm_page (vm-semantics 2.1). Fields are grouped by guard; the flags that share one word in 1995 are split so that no
+   * What it is   One vm_page (vm-semantics 2.1). Fields are grouped by guard; the flags that share one word in 1995 are
+   *              split so that no
    *              two guards share a word (R5).
    * (O)          O(page.object)                    (Q) page queue lock        (F) free list lock       (PV) PV(page)
    * (O|busy)     O(page.object), or being the thread or I/O that owns PG_BUSY
-   * (OQ)         written under O(old), O(new) and, while the page is on a queue, Q; readable under O or, on a queue, under Q
-   * dirty        is a word of its own because pmap code sets it under PV, without O, when it harvests M. Bits are only ever or-ed in
+   * (OQ)         written under O(old), O(new) and, while the page is on a queue, Q; readable under O or, on a queue,
+   *              under Q
+   * dirty        is a word of its own because pmap code sets it under PV, without O, when it harvests M. Bits are only
+   *              ever or-ed in
    *              that way; they are cleared under O|busy while no PTE of the page is writable.
-   * Type-stable  A page structure is never freed. An old reference is recognised by gen or by a new lookup (5.3 rule 5).
+   * Type-stable  A page structure is never freed. An old reference is recognised by gen or by a new lookup (5.3 rule
+   *              5).
    */
   public static final int BUSY = 0x10;
   public static final int WANTED = 0x20;
@@ -89,7 +94,9 @@ public final class VmPage implements Channel {
     this.frame = frame;
   }
 
-  /** Returns a page that stands for device memory: busy, wired once, wholly valid, on no queue, without a managed frame. */
+  /**
+   * Returns a page that stands for device memory: busy, wired once, wholly valid, on no queue, without a managed frame.
+   */
   public static VmPage fictitious(int frame, Object owner) {
     VmPage m = new VmPage(frame);
     m.flags = FICTITIOUS | BUSY;
@@ -305,9 +312,11 @@ public final class VmPage implements Channel {
   @Override
   public String toString() { // racy, for reports
     PageOwner o = object;
-    return "page(frame=" + frame + (o == null ? " free" : " object=" + o.id() + " offset=0x" + Long.toHexString(offset)) + " "
+    return "page(frame=" + frame + (o == null ? " free" : " object=" + o.id() + " offset=0x"
+        + Long.toHexString(offset)) + " "
         + PageFlag.of(zero ? flags | ZERO : flags) + " queue=" + queue + " valid=" + Integer.toHexString(valid)
         + " dirty=" + Integer.toHexString(dirty)
-        + " wire=" + wireCount + " busy=" + busyCount + " pv=" + Integer.toHexString(pvFlags) + " owner=" + busyOwner + ")";
+        + " wire=" + wireCount + " busy=" + busyCount + " pv=" + Integer.toHexString(pvFlags) + " owner=" + busyOwner
+            + ")";
   }
 }

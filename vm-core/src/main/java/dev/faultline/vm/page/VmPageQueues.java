@@ -10,11 +10,13 @@ import dev.faultline.vm.sync.SyncDomain;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The active, inactive and cache queues, wirings and holds: the fields under Q. Methods with {@code Locked} in their name want Q held.
+ * The active, inactive and cache queues, wirings and holds: the fields under Q. Methods with {@code Locked} in their
+ * name want Q held.
  *
  * @see "vm-semantics 2.7, 3.2; vm_page.c: vm_page_unqueue, activate, deactivate, wire, unwire"
  */
-@SuppressWarnings("NonAtomicVolatileUpdate") // the gauge is written under Q only; volatile is for those who read without it
+// the gauge is written under Q only; volatile is for those who read without it
+@SuppressWarnings("NonAtomicVolatileUpdate")
 public final class VmPageQueues {
   private static final int ACT_INIT = 5;
   private static final int ACT_MAX = 100;
@@ -141,7 +143,8 @@ public final class VmPageQueues {
   }
 
   /**
-   * vm_page_activate, made one test-and-act (R35): an unwired page that is not active goes to the active tail; a wired one ends on no
+   * vm_page_activate, made one test-and-act (R35): an unwired page that is not active goes to the active tail; a wired
+   * one ends on no
    * queue; an active one stays.
    */
   @GuardedBy("lock")
@@ -166,7 +169,10 @@ public final class VmPageQueues {
     }
   }
 
-  /** vm_page_deactivate: unless inactive, wired or held, to the inactive tail, from any queue or none. The caller clears R. */
+  /**
+   * vm_page_deactivate: unless inactive, wired or held, to the inactive tail, from any queue or none. The caller clears
+   * R.
+   */
   @GuardedBy("lock")
   public void deactivateLocked(VmPage m) {
     if (m.queue == VmPage.QUEUE_INACTIVE || m.wireCount != 0 || m.holdCount != 0) {
@@ -187,7 +193,10 @@ public final class VmPageQueues {
     }
   }
 
-  /** Puts a page on the tail of the cache queue. The caller, with O and Q, knows that it is clean, unmapped, unwired, unheld, idle. */
+  /**
+   * Puts a page on the tail of the cache queue. The caller, with O and Q, knows that it is clean, unmapped, unwired,
+   * unheld, idle.
+   */
   @GuardedBy("lock")
   void cacheLocked(VmPage m) {
     unqueueLocked(m);

@@ -22,7 +22,8 @@ public final class PageoutClean implements Cleaner {
   /*
    * Implementation overview
    *
-   * Locks    O(o) from the choice of the cluster to the last page made busy and write-protected: nobody can store to it from then on, so
+   * Locks    O(o) from the choice of the cluster to the last page made busy and write-protected: nobody can store to it
+   *          from then on, so
    *          what the disk samples is one consistent image (6.3). Q inside it while the queues are looked at.
    * Let go   O around the put. Our busy pages and one pip a page survive; PEND leaves both to the pager's completion.
    * Queues   The pages stay where they are; scanners rotate busy pages.
@@ -46,7 +47,8 @@ public final class PageoutClean implements Cleaner {
     assert o.lock.isHeld();
     boolean swap = o.type() == ObjectType.SWAP || o.type() == ObjectType.DEFAULT;
     int available = freeList.freeCount() + freeList.cacheCount();
-    if ((how != How.FORCE && !swap && available < freeList.thresholds().pageoutFreeMin()) // such a write may need memory itself
+    // such a write may need memory itself
+    if ((how != How.FORCE && !swap && available < freeList.thresholds().pageoutFreeMin())
         || (how == How.ASYNC && m.holdCount() != 0)
         || m.isBusyAnyway()) {
       o.lock.unlock();
@@ -74,7 +76,10 @@ public final class PageoutClean implements Cleaner {
     return finish(o, run, results);
   }
 
-  /** Fills {@code cluster} with consecutive pages around {@code m}, ready to be written; returns how many. Caller holds O(o). */
+  /**
+   * Fills {@code cluster} with consecutive pages around {@code m}, ready to be written; returns how many. Caller holds
+   * O(o).
+   */
   private int gather(VmObject o, VmPage m, How how, @Nullable VmPage[] cluster) {
     int size = objects.pageSize();
     @Nullable VmPage[] behind = new VmPage[CLUSTER];

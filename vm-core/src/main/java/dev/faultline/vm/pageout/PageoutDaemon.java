@@ -11,7 +11,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The page daemon: sleeps until memory is short or a pageout has completed, finishes what completed, scans, wakes whoever waits.
+ * The page daemon: sleeps until memory is short or a pageout has completed, finishes what completed, scans, wakes
+ * whoever waits.
  *
  * <p>Its strand is started by the first thread that needs it.
  *
@@ -27,7 +28,8 @@ public final class PageoutDaemon {
 
   /** Creates the daemon and tells the free list how to start it. */
   public PageoutDaemon(
-      SyncDomain domain, ResidentPages pages, Cleaner cleaner, List<Pager> pagers, SwapState swap, ProcessWalker processes) {
+      SyncDomain domain, ResidentPages pages, Cleaner cleaner, List<Pager> pagers, SwapState swap,
+          ProcessWalker processes) {
     this.domain = domain;
     this.freeList = pages.freeList();
     this.pagers = pagers;
@@ -83,7 +85,10 @@ public final class PageoutDaemon {
     return false;
   }
 
-  /** Ends the daemon's strand, if it ever ran, and waits for its end. The caller is a strand, holds nothing, and is not in the kernel. */
+  /**
+   * Ends the daemon's strand, if it ever ran, and waits for its end. The caller is a strand, holds nothing, and is not
+   * in the kernel.
+   */
   public void shutdown() {
     shutdown = true;
     freeList.stopDaemon();

@@ -8,7 +8,8 @@ import dev.faultline.hw.strand.StrandLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Shares the machine's processors out among the processes that want to run user code: first come, first served, each for a quantum.
+ * Shares the machine's processors out among the processes that want to run user code: first come, first served, each
+ * for a quantum.
  *
  * @see "vm-semantics 6.1, who runs where"
  */
@@ -16,11 +17,15 @@ final class CpuScheduler {
   /*
    * Implementation overview
    *
-   * Rule         A process takes a processor on its return to user mode (its last one, if free), and keeps it until it sleeps, exits, or
-   *              has used up its quantum while others wait. A processor given up stays in the address space that is loaded in it.
-   * Lock         The scheduler's own, a raw lock: it works in every mode, is taken with no kernel lock held (nor the token of UP mode,
+   * Rule         A process takes a processor on its return to user mode (its last one, if free), and keeps it until it
+   *              sleeps, exits, or
+   *              has used up its quantum while others wait. A processor given up stays in the address space that is
+   *              loaded in it.
+   * Lock         The scheduler's own, a raw lock: it works in every mode, is taken with no kernel lock held (nor the
+   *              token of UP mode,
    *              but for the release on the way to sleep), and nothing is taken under it.
-   * Waiting      A waiter queues up and parks until a processor is granted to it by name. Nobody overtakes: a processor is free only
+   * Waiting      A waiter queues up and parks until a processor is granted to it by name. Nobody overtakes: a processor
+   *              is free only
    *              while nobody waits.
    */
   private final Machine machine; // (C)
@@ -61,7 +66,9 @@ final class CpuScheduler {
     return cpu;
   }
 
-  /** Gives up a processor of the caller's: to the process that waits longest, if there is one. Never blocks for long. */
+  /**
+   * Gives up a processor of the caller's: to the process that waits longest, if there is one. Never blocks for long.
+   */
   void release(ProcThread t, Cpu cpu) {
     Strand me = t.strand();
     me.point(StepKind.CPU, this);
@@ -75,7 +82,10 @@ final class CpuScheduler {
     grant(next, cpu);
   }
 
-  /** Passes a processor of the caller's on to the process that waits longest and queues up behind the others, if any wait. */
+  /**
+   * Passes a processor of the caller's on to the process that waits longest and queues up behind the others, if any
+   * wait.
+   */
   Cpu yield(ProcThread t, Cpu cpu) {
     Strand me = t.strand();
     me.point(StepKind.CPU, this);

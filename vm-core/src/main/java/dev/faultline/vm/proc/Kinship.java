@@ -23,13 +23,19 @@ final class Kinship {
   /*
    * Implementation overview
    *
-   * Lock         One leaf mutex, real in every mode: what races in this model is memory, not kinship. Only sleep queues are taken inside.
-   * Waiting      A process that waits for another (wait, barrier, vfork) notes in itself what for, counts as blocked and sleeps on itself.
-   *              Whoever brings it clears the note, takes it off the count and wakes it: one hold of the lock, so that blocked is exact at
+   * Lock         One leaf mutex, real in every mode: what races in this model is memory, not kinship. Only sleep queues
+   *              are taken inside.
+   * Waiting      A process that waits for another (wait, barrier, vfork) notes in itself what for, counts as blocked
+   *              and sleeps on itself.
+   *              Whoever brings it clears the note, takes it off the count and wakes it: one hold of the lock, so that
+   *              blocked is exact at
    *              every instant, whatever the woken process does next.
-   * No way out   blocked == live means that nobody is left who could release anybody: a sleep for a page, a disk or a timer is not a
-   *              block. Tested where blocked rises and where live falls; then the state is put into words and all are stopped.
-   * Killing      Sets the reason once, marks the thread, ends a wait for another process (the era's wait was interruptible). Waits for
+   * No way out   blocked == live means that nobody is left who could release anybody: a sleep for a page, a disk or a
+   *              timer is not a
+   *              block. Tested where blocked rises and where live falls; then the state is put into words and all are
+   *              stopped.
+   * Killing      Sets the reason once, marks the thread, ends a wait for another process (the era's wait was
+   *              interruptible). Waits for
    *              memory are the free list's to wake, after the lock was released.
    * Lifecycle    live -> exited, a child to be waited for -> forgotten. An orphan is forgotten when it exits.
    */
@@ -217,7 +223,9 @@ final class Kinship {
     }
   }
 
-  /** Sleeps until another process releases {@code me}. Returns false if it was killed, or there is nobody left to do it. */
+  /**
+   * Sleeps until another process releases {@code me}. Returns false if it was killed, or there is nobody left to do it.
+   */
   @GuardedBy("lock")
   private boolean block(Process me, WaitKind kind, Object what, String tag) {
     if (me.killReason != null) {
@@ -318,7 +326,8 @@ final class Kinship {
   // ---------------------------------------------------------------------------------------------- killing
 
   /**
-   * Kills the largest process by resident count, unless an earlier victim is still exiting. The caller then wakes those who wait for
+   * Kills the largest process by resident count, unless an earlier victim is still exiting. The caller then wakes those
+   * who wait for
    * memory.
    *
    * @return whether a victim is on its way out
@@ -353,7 +362,9 @@ final class Kinship {
     }
   }
 
-  /** Kills every process, and every one that is still to be started. The caller then wakes those who wait for memory. */
+  /**
+   * Kills every process, and every one that is still to be started. The caller then wakes those who wait for memory.
+   */
   void stop() {
     lock.lock();
     try {
@@ -448,7 +459,10 @@ final class Kinship {
     return killed;
   }
 
-  /** Calls {@code visitor} for each process that has not exited, under the lock; the visitor takes no lock but sleep queues'. */
+  /**
+   * Calls {@code visitor} for each process that has not exited, under the lock; the visitor takes no lock but sleep
+   * queues'.
+   */
   void forEachLive(Consumer<Process> visitor) {
     lock.lock();
     try {

@@ -19,7 +19,8 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
    *
    * In user mode   cpu is not null and has the process's address space loaded.
    * In the kernel  cpu is the processor kept from user mode, or null since the first sleep.
-   * A kill         is noticed on the way back to user mode, and where the quantum ends. A killed process takes no processor any more.
+   * A kill         is noticed on the way back to user mode, and where the quantum ends. A killed process takes no
+   *                processor any more.
    */
   private final Process process; // (C)
   private final CpuScheduler scheduler; // (C)
@@ -76,7 +77,8 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
   /**
    * Leaves the kernel for user mode, on a processor.
    *
-   * @return {@code result}, or SIGKILL if the process has been killed; then it is to exit and has no need of a processor
+   * @return {@code result}, or SIGKILL if the process has been killed; then it is to exit and has no need of a
+   *     processor
    */
   CallResult leaveKernel(CallResult result) {
     if (domain().witness() != null) {
@@ -98,7 +100,10 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
     return result;
   }
 
-  /** Counts an access against the quantum. Returns whether the quantum is used up: {@link #quantumEnded} is to be called. */
+  /**
+   * Counts an access against the quantum. Returns whether the quantum is used up: {@link #quantumEnded} is to be
+   * called.
+   */
   boolean countAccess() {
     return --quantumLeft < 0;
   }

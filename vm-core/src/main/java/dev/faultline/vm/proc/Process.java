@@ -7,7 +7,8 @@ import dev.faultline.vm.sync.Channel;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A process: an address space, a thread, parent and children. What it sleeps on when it waits for another process is itself.
+ * A process: an address space, a thread, parent and children. What it sleeps on when it waits for another process is
+ * itself.
  *
  * <p>Legend: (PT) guarded by the process table's lock.
  *

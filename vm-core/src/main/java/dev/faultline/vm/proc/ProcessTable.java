@@ -21,7 +21,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The kernel's processes: starts them, each on a strand of its own, tells when they have ended, stops them all, kills the largest.
+ * The kernel's processes: starts them, each on a strand of its own, tells when they have ended, stops them all, kills
+ * the largest.
  *
  * @see "vm-semantics 2.6, 3.5 F, 6.1"
  */
@@ -29,7 +30,8 @@ public final class ProcessTable implements ProcessWalker {
   /*
    * Implementation overview
    *
-   * A process's strand begins in the kernel, takes a processor on its way to user mode, runs its main, which ends with exit, and then
+   * A process's strand begins in the kernel, takes a processor on its way to user mode, runs its main, which ends with
+   * exit, and then
    * counts itself off. Kinship knows who waits for whom; what is here is about strands.
    */
   /** Where user addresses end: half of a 48-bit space. */
@@ -111,7 +113,8 @@ public final class ProcessTable implements ProcessWalker {
   }
 
   /**
-   * Makes the calling thread, which is no strand, the thread of a new process, in user mode on a processor: for benchmarks and tests that
+   * Makes the calling thread, which is no strand, the thread of a new process, in user mode on a processor: for
+   * benchmarks and tests that
    * bring their own threads. It is to call {@link SystemCalls#exit} and then {@link #abandon}.
    *
    * @param vmspace an address space whose reference the process takes over, or null for an empty one of its own
@@ -205,7 +208,10 @@ public final class ProcessTable implements ProcessWalker {
     wakeWaiter();
   }
 
-  /** Has every process end as soon as it leaves the kernel, whatever it waits for. The caller is a kernel thread, in the kernel. */
+  /**
+   * Has every process end as soon as it leaves the kernel, whatever it waits for. The caller is a kernel thread, in the
+   * kernel.
+   */
   public void stop() {
     kinship.stop();
     pages.freeList().wakeWaiters();

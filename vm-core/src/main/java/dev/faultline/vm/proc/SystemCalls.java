@@ -25,7 +25,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The system calls of VM programs. Each is called by the process's own thread in user mode, and enters and leaves the kernel; a call that
+ * The system calls of VM programs. Each is called by the process's own thread in user mode, and enters and leaves the
+ * kernel; a call that
  * is refused has changed nothing.
  *
  * @see "vm-semantics 3.8; vm_mmap.c, kern_fork.c, kern_exit.c, kern_exec.c"
@@ -34,12 +35,16 @@ public final class SystemCalls {
   /*
    * Implementation overview
    *
-   * Shape        call(): enterKernel, the call proper, leaveKernel, which also turns the result of a killed process into SIGKILL. A panic
+   * Shape        call(): enterKernel, the call proper, leaveKernel, which also turns the result of a killed process
+   *              into SIGKILL. A panic
    *              leaves the kernel entered: it takes the run down anyway.
-   * Ranges       Addresses must be multiples of the machine's page size, which need not be the programs' 4096; lengths are rounded up.
-   * mmap         Arguments are checked and the object obtained first, with no map lock; VmMap.mapFixed does the rest in one M write
+   * Ranges       Addresses must be multiples of the machine's page size, which need not be the programs' 4096; lengths
+   *              are rounded up.
+   * mmap         Arguments are checked and the object obtained first, with no map lock; VmMap.mapFixed does the rest in
+   *              one M write
    *              section (R33).
-   * Kills        A killed process's call ends where it waits for memory; other waits inside the kernel ignore the mark (5.7).
+   * Kills        A killed process's call ends where it waits for memory; other waits inside the kernel ignore the mark
+   *              (5.7).
    */
   private static final long FILE_BYTES_MAX = 1L << 62;
   private static final int INITIAL_PAGES_MAX = 96; // MAX_INIT_PT
@@ -140,7 +145,8 @@ public final class SystemCalls {
     VmObject fileObject = vnodePager.objectOf(file); // its reference goes into the mapping, or into the object in front
     VmObject object = shared ? fileObject : copyOf(fileObject, offset, size);
     Mapping what = mapping(object, offset, prot, shared, !shared);
-    return map(map, address, size, what, () -> enterResident(map, address, fileObject, offset, size, what.protection()));
+    return map(map, address, size, what, () -> enterResident(map, address, fileObject, offset, size,
+        what.protection()));
   }
 
   /** Returns an object as large as the file's and backed by it, which takes over the caller's reference. */
@@ -174,7 +180,8 @@ public final class SystemCalls {
   }
 
   /**
-   * pmap_object_init_pt: enters the resident pages of a file read-only, so that they need no fault. M write is held, the range was mapped
+   * pmap_object_init_pt: enters the resident pages of a file read-only, so that they need no fault. M write is held,
+   * the range was mapped
    * just now; the file's object is under the mapping or in it.
    */
   private void enterResident(VmMap map, long address, VmObject file, long offset, long size, int prot) {
@@ -283,7 +290,8 @@ public final class SystemCalls {
   /**
    * Advises on the range; changes no content.
    *
-   * @param unneeded whether the resident pages of the range's own objects are to be deactivated (dontneed, free); no other advice does
+   * @param unneeded whether the resident pages of the range's own objects are to be deactivated (dontneed, free); no
+   *     other advice does
    *     anything
    */
   public CallResult madvise(ProcThread t, long address, long length, boolean unneeded) {
@@ -297,7 +305,8 @@ public final class SystemCalls {
     }
     if (unneeded) {
       map.forEachPiece(
-          address, address + roundUp(length), (entry, object, offset, size) -> deactivate(object, offset, offset + size));
+          address, address + roundUp(length), (entry, object, offset, size) -> deactivate(object, offset, offset
+              + size));
     }
     return CallResult.OK;
   }
@@ -334,7 +343,9 @@ public final class SystemCalls {
     pages.queues().deactivate(m);
   }
 
-  /** Wires the range. EAGAIN beyond the limit of wired pages (tested without a lock), ENOMEM where it cannot be done. */
+  /**
+   * Wires the range. EAGAIN beyond the limit of wired pages (tested without a lock), ENOMEM where it cannot be done.
+   */
   public CallResult mlock(ProcThread t, long address, long length) {
     t.enterKernel();
     SpaceWatcher w = t.process().watcher;
@@ -375,7 +386,10 @@ public final class SystemCalls {
         : CallResult.ENOMEM;
   }
 
-  /** Writes dirty pages of shared file mappings in the range to the disk, and returns when they are there. EIO if one could not be. */
+  /**
+   * Writes dirty pages of shared file mappings in the range to the disk, and returns when they are there. EIO if one
+   * could not be.
+   */
   public CallResult msync(ProcThread t, long address, long length) {
     t.enterKernel();
     return t.leaveKernel(doMsync(map(t), address, length));
@@ -395,7 +409,8 @@ public final class SystemCalls {
   /**
    * Tells which pages the hardware finds at this instant, one after the other.
    *
-   * @param granule what counts as a page, bytes; one of several machine pages is there if they all are, one of less than a page if that is
+   * @param granule what counts as a page, bytes; one of several machine pages is there if they all are, one of less
+   *     than a page if that is
    * @param resident is filled with 1 for a page that is there, else 0
    */
   public CallResult mincore(ProcThread t, long address, int granules, int granule, byte[] resident) {
@@ -545,7 +560,9 @@ public final class SystemCalls {
     }
   }
 
-  /** Sleeps until {@code child} has exited. ECHILD if it is no child of the caller's (null), or was waited for already. */
+  /**
+   * Sleeps until {@code child} has exited. ECHILD if it is no child of the caller's (null), or was waited for already.
+   */
   public CallResult waitFor(ProcThread t, @Nullable Process child) {
     t.enterKernel();
     return t.leaveKernel(child == null ? CallResult.ECHILD : kinship.waitFor(t, child));

@@ -4,7 +4,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 
 /**
- * Goes through the commands of one process, each in the same fields; allocates nothing on the way. Of one thread at a time. A program has
+ * Goes through the commands of one process, each in the same fields; allocates nothing on the way. Of one thread at a
+ * time. A program has
  * as many cursors as anybody asks for.
  */
 public final class CommandCursor extends Command {

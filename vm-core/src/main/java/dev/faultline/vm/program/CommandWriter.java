@@ -2,11 +2,15 @@ package dev.faultline.vm.program;
 
 import java.io.IOException;
 
-/** Writes the commands of one section after the other to a spool, in the compact form that {@link CommandCursor} reads. */
+/**
+ * Writes the commands of one section after the other to a spool, in the compact form that {@link CommandCursor} reads.
+ */
 final class CommandWriter {
   /*
-   * The form: one byte with the ordinal of the Op, and NEXT_LINE if the command stands in the line after the previous one's; else the
-   * number of lines in between as a varint. Then the operands in order: an address as the zigzag varint of its difference from the
+   * The form: one byte with the ordinal of the Op, and NEXT_LINE if the command stands in the line after the previous
+   * one's; else the
+   * number of lines in between as a varint. Then the operands in order: an address as the zigzag varint of its
+   * difference from the
    * section's previous one, protection and choices as a byte, all else as a varint.
    */
   static final int NEXT_LINE = 0x80;

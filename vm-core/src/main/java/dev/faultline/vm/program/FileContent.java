@@ -1,6 +1,9 @@
 package dev.faultline.vm.program;
 
-/** What a file of a program contains at the start: the word at byte offset {@code o} of a file with seed {@code s} is {@code mix64(s + o)}. */
+/**
+ * What a file of a program contains at the start: the word at byte offset {@code o} of a file with seed {@code s} is
+ * {@code mix64(s + o)}.
+ */
 public final class FileContent {
   private FileContent() {}
 

@@ -10,7 +10,10 @@ import dev.faultline.vm.proc.UserAccess;
 import java.util.HashMap;
 import java.util.Map;
 
-/** One process of a program on a kernel: names files, barriers and children by their indices. Belongs to the process's own thread. */
+/**
+ * One process of a program on a kernel: names files, barriers and children by their indices. Belongs to the process's
+ * own thread.
+ */
 final class KernelProcess implements ProcessCalls {
   private static final Reply[] REPLIES = replies();
 

@@ -10,7 +10,8 @@ import dev.faultline.vm.proc.ProcessMain;
 import java.util.List;
 
 /**
- * One run of a program on a kernel that nothing else runs on: puts the files on its disk, starts the first process, waits for the last.
+ * One run of a program on a kernel that nothing else runs on: puts the files on its disk, starts the first process,
+ * waits for the last.
  *
  * <p>{@link #start} and {@link #await} are for one thread; {@link #stop} is for any.
  */
@@ -50,7 +51,8 @@ public final class KernelRun {
       long needed = f.length() / pageSize + (f.length() % pageSize == 0 ? 0 : 1);
       if (f.length() < 0 || needed > FILE_PAGES_MAX - pages) {
         throw new IllegalArgumentException(
-            "file " + f.name() + " of " + Long.toUnsignedString(f.length()) + " bytes: no disk has room for it; expected files of "
+            "file " + f.name() + " of " + Long.toUnsignedString(f.length())
+                + " bytes: no disk has room for it; expected files of "
                 + FILE_PAGES_MAX + " pages at most, together");
       }
       pages += needed;

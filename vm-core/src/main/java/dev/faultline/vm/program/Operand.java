@@ -48,7 +48,9 @@ enum Operand {
     this.words = words;
   }
 
-  /** Returns the words of which this one is, in the order of what they stand for; empty where it is a number or a name. */
+  /**
+   * Returns the words of which this one is, in the order of what they stand for; empty where it is a number or a name.
+   */
   String[] words() {
     return words;
   }

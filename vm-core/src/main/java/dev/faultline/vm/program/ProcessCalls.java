@@ -3,15 +3,21 @@ package dev.faultline.vm.program;
 import dev.faultline.vm.base.Inheritance;
 
 /**
- * What one process of a program can do: its memory accesses and system calls. The kernel implements it, one for each process; all methods
- * are called by the process's own thread, any may sleep in the kernel, and those that are refused have changed nothing unless it is said
+ * What one process of a program can do: its memory accesses and system calls. The kernel implements it, one for each
+ * process; all methods
+ * are called by the process's own thread, any may sleep in the kernel, and those that are refused have changed nothing
+ * unless it is said
  * otherwise.
  *
- * <p>Every method may answer {@link Reply#SIGKILL}: the process is to end now. Whatever was answered before, the last call is {@link #exit}.
+ * <p>Every method may answer {@link Reply#SIGKILL}: the process is to end now. Whatever was answered before, the last
+ * call is {@link #exit}.
  *
- * <p>Addresses and lengths are in bytes, checked as far as the language goes: addresses of ranges are multiples of {@link
- * VmProgram#PAGE_SIZE}, lengths are 1 or more, ranges end at or below {@link VmProgram#USER_END}. Lengths of ranges of pages are not
- * rounded yet. Protections come as written; widening them as the i386 does is the kernel's part. Files, processes and barriers are named
+ * <p>Addresses and lengths are in bytes, checked as far as the language goes: addresses of ranges are multiples of
+ * {@link
+ * VmProgram#PAGE_SIZE}, lengths are 1 or more, ranges end at or below {@link VmProgram#USER_END}. Lengths of ranges of
+ * pages are not
+ * rounded yet. Protections come as written; widening them as the i386 does is the kernel's part. Files, processes and
+ * barriers are named
  * by their index in the program's lists.
  */
 public interface ProcessCalls {
@@ -50,7 +56,8 @@ public interface ProcessCalls {
    * Tells which pages are resident.
    *
    * @param pages how many pages of {@link VmProgram#PAGE_SIZE}, the last one perhaps in part beyond the range
-   * @param resident is filled from the front with 1 for a page that is resident, 0 for one that is not, wholly or at all
+   * @param resident is filled from the front with 1 for a page that is resident, 0 for one that is not, wholly or at
+   *     all
    */
   Reply mincore(long address, int pages, byte[] resident);
 
@@ -63,7 +70,10 @@ public interface ProcessCalls {
   /** Adds to a word atomically; {@link #value()} is what it was. */
   Reply add(long address, long value);
 
-  /** Stores {@code value}, {@code value + 1}, … in the words of the range in order; when refused, has stored those before. */
+  /**
+   * Stores {@code value}, {@code value + 1}, … in the words of the range in order; when refused, has stored those
+   * before.
+   */
   Reply fill(long address, long length, long value);
 
   /** Adds up the words of the range in order; {@link #value()} is the sum, when refused that of the words before. */
@@ -72,14 +82,18 @@ public interface ProcessCalls {
   /**
    * Accesses the page of {@code address} once, leaving its content as it is.
    *
-   * @param address any address, to be aligned down to its word; WRITE is an atomic add of 0, EXECUTE a fetch, for the i386 a read
+   * @param address any address, to be aligned down to its word; WRITE is an atomic add of 0, EXECUTE a fetch, for the
+   *     i386 a read
    */
   Reply touch(Access access, long address);
 
   /** Returns what the last load, add or sum that was {@link Reply#OK} found. */
   long value();
 
-  /** Starts {@code child} with a copy of this address space as its inheritance says; the child runs {@link ProgramRunner#run}. */
+  /**
+   * Starts {@code child} with a copy of this address space as its inheritance says; the child runs {@link
+   * ProgramRunner#run}.
+   */
   Reply fork(int child);
 
   /** Starts {@code child} in this address space and sleeps until its exec or exit. */

@@ -3,7 +3,10 @@ package dev.faultline.vm.program;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** What one process prints: gathers its lines and hands them on, whole, before other processes can know that it got so far. */
+/**
+ * What one process prints: gathers its lines and hands them on, whole, before other processes can know that it got so
+ * far.
+ */
 final class ProcessOutput {
   private static final int FLUSH_BYTES = 1 << 13;
   private static final int LINE_BYTES = 128;
@@ -45,7 +48,10 @@ final class ProcessOutput {
     end();
   }
 
-  /** Hands on all lines so far. To be called before anything from which another process can learn that they were printed. */
+  /**
+   * Hands on all lines so far. To be called before anything from which another process can learn that they were
+   * printed.
+   */
   void flush() {
     if (used > 0) {
       sink.write(lines, 0, used);

@@ -15,11 +15,14 @@ final class ProgramParser {
   /*
    * Implementation overview
    *
-   * What it keeps   In the spool, every command. In memory, what is declared: files, barriers, processes, and the order in which the
+   * What it keeps   In the spool, every command. In memory, what is declared: files, barriers, processes, and the order
+   *                 in which the
    *                 processes fork, wait and meet (SyncCheck), which is bounded. Nothing else grows with the text.
-   * Indices         Processes, files and barriers get theirs when they are first named, so a fork can be kept before its child's section
+   * Indices         Processes, files and barriers get theirs when they are first named, so a fork can be kept before
+   *                 its child's section
    *                 is seen. The first section's process is always process 0.
-   * Checks          Line by line as far as a line and what came before it tell; at the end those of the whole: every process that is
+   * Checks          Line by line as far as a line and what came before it tell; at the end those of the whole: every
+   *                 process that is
    *                 forked has a section, every section is reached from the first by forks, every barrier is filled.
    */
   private static final Op[] OPS = Op.values();
@@ -292,7 +295,8 @@ final class ProgramParser {
       throw in.refused(word, what);
     }
     if (Long.compareUnsigned(v, VmProgram.USER_END - command.address) > 0) {
-      throw in.refused(word, "a length with which the range ends at or below 0x" + Long.toHexString(VmProgram.USER_END));
+      throw in.refused(word, "a length with which the range ends at or below 0x"
+          + Long.toHexString(VmProgram.USER_END));
     }
     return v;
   }
@@ -370,7 +374,8 @@ final class ProgramParser {
           throw in.refused(1, "another process; one does not fork itself");
         }
         if (command.id == 0) {
-          throw in.refused(1, "a process that does not run yet; this one's section is the first, it runs from the start");
+          throw in.refused(1, "a process that does not run yet; this one's section is the first, it runs from the "
+              + "start");
         }
         if (child.parent >= 0) {
           throw in.refused(1, "a process that is forked nowhere else; this one is in line " + child.forkLine);

@@ -7,7 +7,8 @@ import java.util.Locale;
 import java.util.stream.IntStream;
 
 /**
- * Writes a program as text again: one blank between words, no comments, every file declared, addresses, lengths and values in
+ * Writes a program as text again: one blank between words, no comments, every file declared, addresses, lengths and
+ * values in
  * hexadecimal. What is read from that text is the same program but for its line numbers.
  */
 public final class ProgramPrinter {
@@ -32,7 +33,8 @@ public final class ProgramPrinter {
       out.append(file.seed() == 0 ? "" : " " + hex(file.seed())).append('\n');
     }
     for (BarrierDeclaration barrier : program.barriers()) {
-      out.append("barrier ").append(barrier.name()).append(' ').append(Integer.toString(barrier.parties())).append('\n');
+      out.append("barrier ").append(barrier.name()).append(' ').append(Integer.toString(barrier.parties()))
+          .append('\n');
     }
     int[] inOrder = IntStream.range(0, program.processes().size()).boxed()
         .sorted(Comparator.comparing(i -> program.processes().get(i).line())).mapToInt(Integer::intValue).toArray();

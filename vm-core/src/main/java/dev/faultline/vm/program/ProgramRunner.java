@@ -3,7 +3,8 @@ package dev.faultline.vm.program;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Carries out a program: each process's commands in order, on the thread that the kernel gives the process. Starts no thread and never
+ * Carries out a program: each process's commands in order, on the thread that the kernel gives the process. Starts no
+ * thread and never
  * blocks by itself; what blocks are the {@link ProcessCalls}. One for each run of a program.
  */
 public final class ProgramRunner {
@@ -40,10 +41,12 @@ public final class ProgramRunner {
   }
 
   /**
-   * Carries out the section of a process, on the process's own thread, and ends the process. What the calls throw ends the section too,
+   * Carries out the section of a process, on the process's own thread, and ends the process. What the calls throw ends
+   * the section too,
    * without {@link ProcessCalls#exit}.
    *
-   * @param process its index in {@link VmProgram#processes()}; the kernel starts 0 first, and every other one where it is forked
+   * @param process its index in {@link VmProgram#processes()}; the kernel starts 0 first, and every other one where it
+   *     is forked
    */
   public void run(int process, ProcessCalls calls) {
     CommandCursor command = program.cursor(process);

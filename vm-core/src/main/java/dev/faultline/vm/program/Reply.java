@@ -1,6 +1,8 @@
 package dev.faultline.vm.program;
 
-/** What the kernel answers to a command of a process. Any but {@link #OK} and {@link #SIGKILL} is printed by its name. */
+/**
+ * What the kernel answers to a command of a process. Any but {@link #OK} and {@link #SIGKILL} is printed by its name.
+ */
 public enum Reply {
   /** Done. */
   OK,
@@ -8,7 +10,10 @@ public enum Reply {
   SIGSEGV,
   /** An access was refused with KERN_PROTECTION_FAILURE: by the protection, or beyond the object's end. */
   SIGBUS,
-  /** The process was killed, for want of memory or because the run is being stopped. Its section ends; the command may be half done. */
+  /**
+   * The process was killed, for want of memory or because the run is being stopped. Its section ends; the command may
+   * be half done.
+   */
   SIGKILL,
   EPERM,
   EIO,

@@ -10,17 +10,23 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds programs whose processes can never all end: runs their forks, waits and barriers alone, which nothing else in them can change.
+ * Finds programs whose processes can never all end: runs their forks, waits and barriers alone, which nothing else in
+ * them can change.
  */
 final class SyncCheck {
   /*
    * Implementation overview
    *
-   * The order       A barrier that no more processes use than it has parties lets the same ones through in every order, and so do fork,
-   *                 wait and vfork; if all barriers are of that kind, one order stands for all, and a process that is stuck in it is stuck
-   *                 in every one. A barrier that more processes use can be lucky or not. Of such a program only what no order can mend is
-   *                 refused: arrivals that are no multiple of the parties, or a process that comes more often than the barrier opens.
-   * Bound           Programs with very many such commands are not looked at; then, and where luck decides, it is the run that finds out.
+   * The order       A barrier that no more processes use than it has parties lets the same ones through in every order,
+   *                 and so do fork,
+   *                 wait and vfork; if all barriers are of that kind, one order stands for all, and a process that is
+   *                 stuck in it is stuck
+   *                 in every one. A barrier that more processes use can be lucky or not. Of such a program only what no
+   *                 order can mend is
+   *                 refused: arrivals that are no multiple of the parties, or a process that comes more often than the
+   *                 barrier opens.
+   * Bound           Programs with very many such commands are not looked at; then, and where luck decides, it is the
+   *                 run that finds out.
    */
   private static final int EVENTS_MAX = 1 << 20;
 
@@ -112,7 +118,8 @@ final class SyncCheck {
             + "; the last to come would wait for ever");
       }
       if (most[b] > all[b] / parties) {
-        return new Stuck(lastLine[b], name, parties + " different processes at this barrier each time; one comes " + most[b]
+        return new Stuck(lastLine[b], name, parties + " different processes at this barrier each time; one comes "
+            + most[b]
             + " times, but it can open only " + all[b] / parties + " times");
       }
       luck |= users[b] > parties;

@@ -15,8 +15,10 @@ import java.util.List;
 import java.util.zip.GZIPInputStream;
 
 /**
- * A VM program that was read whole and found right. Constant, may be run any number of times, also at once. Holds the commands in memory
- * while they are few and in a temporary file otherwise, so it is to be closed; nothing may use a cursor of it after that.
+ * A VM program that was read whole and found right. Constant, may be run any number of times, also at once. Holds the
+ * commands in memory
+ * while they are few and in a temporary file otherwise, so it is to be closed; nothing may use a cursor of it after
+ * that.
  */
 public final class VmProgram implements Closeable {
   /** The page size of the language. The machine that runs the program may have another. */
@@ -34,7 +36,8 @@ public final class VmProgram implements Closeable {
   private final List<ProcessSection> processes;
   private final Spool spool;
 
-  VmProgram(String source, List<FileDeclaration> files, List<BarrierDeclaration> barriers, List<ProcessSection> processes,
+  VmProgram(String source, List<FileDeclaration> files, List<BarrierDeclaration> barriers,
+      List<ProcessSection> processes,
       Spool spool) {
     this.source = source;
     this.files = List.copyOf(files);
@@ -44,7 +47,8 @@ public final class VmProgram implements Closeable {
   }
 
   /**
-   * Reads a program from a file, or from standard input where {@code name} is {@code -}; plain or gzipped, whatever the name ends with.
+   * Reads a program from a file, or from standard input where {@code name} is {@code -}; plain or gzipped, whatever the
+   * name ends with.
    *
    * @throws ProgramException if it cannot be read or is malformed
    */
@@ -135,7 +139,10 @@ public final class VmProgram implements Closeable {
     return barriers;
   }
 
-  /** Returns its processes; the first is the one that is started when the program starts, the others are in no particular order. */
+  /**
+   * Returns its processes; the first is the one that is started when the program starts, the others are in no
+   * particular order.
+   */
   public List<ProcessSection> processes() {
     return processes;
   }

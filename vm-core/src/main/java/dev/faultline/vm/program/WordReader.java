@@ -5,7 +5,8 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Splits UTF-8 text into lines of words, in constant memory however long a line is: comments and blanks are passed over as they come,
+ * Splits UTF-8 text into lines of words, in constant memory however long a line is: comments and blanks are passed over
+ * as they come,
  * words beyond those that any command has are not kept, and a word is bounded.
  */
 final class WordReader {
@@ -48,7 +49,9 @@ final class WordReader {
     return i < words ? new String(text, starts[i], starts[i + 1] - starts[i], StandardCharsets.UTF_8) : "end of line";
   }
 
-  /** Returns whether word {@code i} is {@code word}, which has only ASCII letters; false if there are not so many words. */
+  /**
+   * Returns whether word {@code i} is {@code word}, which has only ASCII letters; false if there are not so many words.
+   */
   boolean is(int i, String word) {
     if (i >= words || starts[i + 1] - starts[i] != word.length()) {
       return false;

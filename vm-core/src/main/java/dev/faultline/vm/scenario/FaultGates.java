@@ -12,7 +12,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A probe that records which outcomes the fault handler's decisions had, and that can hold a faulting thread at a named point or let
+ * A probe that records which outcomes the fault handler's decisions had, and that can hold a faulting thread at a named
+ * point or let
  * something happen there.
  */
 public final class FaultGates implements FaultProbe {
@@ -20,11 +21,13 @@ public final class FaultGates implements FaultProbe {
    * Implementation overview
    *
    * counts   one counter a decision and outcome, atomic, read at any time.
-   * gates    at most one a point; it stops the first thread that comes, and no other. A thread that waits at a gate gives up the kernel
+   * gates    at most one a point; it stops the first thread that comes, and no other. A thread that waits at a gate
+   *          gives up the kernel
    *          token, or nobody else could run in UP mode: a gate is a sleep put where the test wants one.
    */
   private final AtomicLongArray counts = new AtomicLongArray(Decision.values().length * 2); // (A)
-  private final AtomicReferenceArray<@Nullable Gate> gates = new AtomicReferenceArray<>(FaultPoint.values().length); // (A)
+  // (A)
+  private final AtomicReferenceArray<@Nullable Gate> gates = new AtomicReferenceArray<>(FaultPoint.values().length);
 
   /** A place where one thread is stopped. */
   public static final class Gate {

@@ -12,9 +12,11 @@ import dev.faultline.vm.pager.Vnode;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An address space of a {@link World}, with the operations of tests in short. Addresses are page numbers: {@code at(3)} is the third page.
+ * An address space of a {@link World}, with the operations of tests in short. Addresses are page numbers: {@code at(3)}
+ * is the third page.
  *
- * <p>May be used by the test's thread, and by actors (inside the kernel already) through the methods that end in {@code Here}.
+ * <p>May be used by the test's thread, and by actors (inside the kernel already) through the methods that end in {@code
+ * Here}.
  */
 public final class Space {
   private static final int RW = VmProt.READ | VmProt.WRITE;
@@ -105,7 +107,9 @@ public final class Space {
     return fault(n, VmProt.READ);
   }
 
-  /** Makes page {@code n} writable and stores {@code value} in its first word, through the translation as the MMU would. */
+  /**
+   * Makes page {@code n} writable and stores {@code value} in its first word, through the translation as the MMU would.
+   */
   public void write(int n, long value) {
     world.inKernel(
         () -> {

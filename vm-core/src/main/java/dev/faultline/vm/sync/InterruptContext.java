@@ -3,7 +3,8 @@ package dev.faultline.vm.sync;
 import dev.faultline.hw.strand.Strand;
 
 /**
- * Brackets kernel code that runs on an interrupt strand (a disk completion, a callout): makes the strand a kernel thread on its first
+ * Brackets kernel code that runs on an interrupt strand (a disk completion, a callout): makes the strand a kernel
+ * thread on its first
  * interrupt, and holds the kernel token in UP mode (vm-semantics 6.4).
  */
 public final class InterruptContext {

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A kernel mutex: ranked, owned, never held across a sleep.
  *
- * <p>In UP and NAIVE modes {@link #lock} and {@link #unlock} do nothing and {@link #tryLock} succeeds, except for mutexes made with {@link
+ * <p>In UP and NAIVE modes {@link #lock} and {@link #unlock} do nothing and {@link #tryLock} succeeds, except for
+ * mutexes made with {@link
  * #alwaysReal}.
  */
 public final class KMutex extends StrandLock implements Lock {
@@ -35,7 +36,10 @@ public final class KMutex extends StrandLock implements Lock {
     this.real = real;
   }
 
-  /** Returns a mutex that excludes in every mode: the machinery of sleep queues and the like, which no mode may do without. */
+  /**
+   * Returns a mutex that excludes in every mode: the machinery of sleep queues and the like, which no mode may do
+   * without.
+   */
   public static KMutex alwaysReal(SyncDomain domain, LockRank rank, @Nullable Object subject) {
     return new KMutex(domain, rank, subject, true);
   }
@@ -85,12 +89,17 @@ public final class KMutex extends StrandLock implements Lock {
     release(me);
   }
 
-  /** Returns whether the calling strand holds this mutex; true in the modes where mutexes do nothing. For assertions. */
+  /**
+   * Returns whether the calling strand holds this mutex; true in the modes where mutexes do nothing. For assertions.
+   */
   public boolean isHeld() {
     return !real || isOwnedBy(Strand.current());
   }
 
-  /** Returns whether the calling strand does not hold this mutex; true in the modes where mutexes do nothing. For assertions. */
+  /**
+   * Returns whether the calling strand does not hold this mutex; true in the modes where mutexes do nothing. For
+   * assertions.
+   */
   public boolean isNotHeld() {
     return !real || !isOwnedBy(Strand.current());
   }

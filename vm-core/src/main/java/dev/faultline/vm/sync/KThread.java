@@ -7,7 +7,8 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the kernel knows of one of its threads (the curproc of 1995): a process's own thread, a daemon, an interrupt strand.
+ * What the kernel knows of one of its threads (the curproc of 1995): a process's own thread, a daemon, an interrupt
+ * strand.
  *
  * <p>Found by {@link #current}. All fields belong to the thread itself unless they say otherwise.
  */

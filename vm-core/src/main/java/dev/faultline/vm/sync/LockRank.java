@@ -1,6 +1,8 @@
 package dev.faultline.vm.sync;
 
-/** The total order of locks, vm-semantics 5.1: a thread may block only on a lock that ranks above every mutex it holds. */
+/**
+ * The total order of locks, vm-semantics 5.1: a thread may block only on a lock that ranks above every mutex it holds.
+ */
 public enum LockRank {
   MAP(10),
   VNODE(20),

@@ -6,7 +6,8 @@ import dev.faultline.hw.strand.Strand;
 import org.jspecify.annotations.Nullable;
 
 /**
- * tsleep and wakeup. A sleeper waits on a channel until somebody wakes the channel or its time is up; waking remembers nothing.
+ * tsleep and wakeup. A sleeper waits on a channel until somebody wakes the channel or its time is up; waking remembers
+ * nothing.
  *
  * @see "vm-semantics 3.1, 5.3; kern_synch.c"
  */
@@ -15,9 +16,11 @@ public final class SleepQueues {
    * Implementation overview
    *
    * Locks      W(bucket), rank 100, guards the bucket's list and the sleep fields of the threads in it.
-   * Interlock  sleepOn enqueues under W while the caller's mutex is still held, then releases it: a waker that changes the predicate
+   * Interlock  sleepOn enqueues under W while the caller's mutex is still held, then releases it: a waker that changes
+   *            the predicate
    *            under the same mutex comes either before our test or after our enqueueing. The mutex is not taken again.
-   * Waking     dequeues under W, clears sleepingOn, gives the permit. A sleeper parks until sleepingOn is null, so stray permits do
+   * Waking     dequeues under W, clears sleepingOn, gives the permit. A sleeper parks until sleepingOn is null, so
+   *            stray permits do
    *            no harm. Wakes all, in the order of their arrival.
    * UP         the token is what excludes; it is given up after the enqueueing and taken again before the return.
    */
@@ -54,7 +57,8 @@ public final class SleepQueues {
   /**
    * Sleeps on {@code channel} until woken or until {@code ticks} have passed.
    *
-   * @param interlock the mutex under which the caller tested its predicate; held on entry, released here, <em>not</em> held on return.
+   * @param interlock the mutex under which the caller tested its predicate; held on entry, released here, <em>not</em>
+   *     held on return.
    *     No other mutex may be held. Null only where the caller's predicate needs none (a pure delay).
    * @param tag why, for reports (the original's wmesg)
    * @param ticks 0 for no limit
@@ -99,7 +103,10 @@ public final class SleepQueues {
     return t.timedOut;
   }
 
-  /** Makes every sleeper on {@code channel} runnable. Never blocks; may be called by an interrupt strand and under any mutex. */
+  /**
+   * Makes every sleeper on {@code channel} runnable. Never blocks; may be called by an interrupt strand and under any
+   * mutex.
+   */
   public void wakeup(Channel channel) {
     Strand.current().point(StepKind.WAKEUP, channel);
     Bucket b = bucket(channel);

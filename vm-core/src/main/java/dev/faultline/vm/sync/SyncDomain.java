@@ -8,7 +8,10 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** What all locks and sleep queues of one kernel share: mode, strands, clock, witness, token, the list of kernel threads. */
+/**
+ * What all locks and sleep queues of one kernel share: mode, strands, clock, witness, token, the list of kernel
+ * threads.
+ */
 public final class SyncDomain {
   private final Mode mode; // (C)
   private final boolean mutexesReal; // (C)

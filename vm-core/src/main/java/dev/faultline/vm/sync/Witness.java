@@ -5,15 +5,18 @@ import dev.faultline.vm.base.KernelPanic;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Checks every acquisition against the rank table while tests run, so that a deadlock is found from one run of each path, without the
+ * Checks every acquisition against the rank table while tests run, so that a deadlock is found from one run of each
+ * path, without the
  * unlucky schedule (vm-semantics 5.1, I-56).
  */
 public final class Witness {
   /*
    * Implementation overview
    *
-   * Each kernel thread carries the mutexes that it holds, in order of acquisition, in KThread.held, which only that thread touches. A
-   * blocking acquisition must rank above all of them, or equal the highest where the sub-order allows it. A try is exempt, but what it
+   * Each kernel thread carries the mutexes that it holds, in order of acquisition, in KThread.held, which only that
+   * thread touches. A
+   * blocking acquisition must rank above all of them, or equal the highest where the sub-order allows it. A try is
+   * exempt, but what it
    * gained counts from then on.
    *
    * The sleepable locks M and V rank below all mutexes and are slept for: they are checked where they are about to be
@@ -32,7 +35,8 @@ public final class Witness {
       if (h == null || h.rank().level() < m.rank().level()) {
         continue;
       }
-      if (h.rank() == m.rank() && h != m && m.subject() instanceof SubOrdered s && s.mayFollow(h.subject() == null ? h : h.subject())) {
+      if (h.rank() == m.rank() && h != m && m.subject() instanceof SubOrdered s && s.mayFollow(h.subject() == null ? h
+          : h.subject())) {
         continue;
       }
       throw KernelPanic.of("witness: lock order: " + t + " waits for " + m + " while it holds " + h, held(t));

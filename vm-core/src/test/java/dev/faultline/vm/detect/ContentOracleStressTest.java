@@ -30,7 +30,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The oracle beside a kernel of two hundred lines that does with frames what the real one does, on real threads: where that kernel is
+ * The oracle beside a kernel of two hundred lines that does with frames what the real one does, on real threads: where
+ * that kernel is
  * right, no finding, however the threads interleave; where it is wrong, a finding.
  */
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
@@ -126,7 +127,8 @@ final class ContentOracleStressTest {
         int page = random.nextInt(FILE_PAGES);
         int what = random.nextInt(1000);
         int region = what % 4;
-        int n = region == 0 ? SHARED + page : region == 1 ? PRIVATE + page : region == 2 ? GROUP + page : GROUP_ANON + page % 2;
+        int n = region == 0 ? SHARED + page : region == 1 ? PRIVATE + page : region == 2 ? GROUP + page : GROUP_ANON
+            + page % 2;
         if (what < 940) {
           access(me, p, n, word, random.nextInt(3), random.nextLong());
         } else if (what < 970) {

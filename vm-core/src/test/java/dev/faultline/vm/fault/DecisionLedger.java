@@ -14,7 +14,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Which test showed which outcome of which decision in which mode. Only what a test asserts is entered, so the table does not depend on
+ * Which test showed which outcome of which decision in which mode. Only what a test asserts is entered, so the table
+ * does not depend on
  * how threads happened to run.
  */
 final class DecisionLedger {
@@ -38,7 +39,8 @@ final class DecisionLedger {
   /** Asserts that a decision had an outcome in {@code w} since its last reset, and enters it. */
   static synchronized void shows(World w, Decision d, boolean outcome) {
     Mode mode = w.kernel().config().mode();
-    assertTrue(w.gates().count(d, outcome) > 0, d + (outcome ? "T" : "F") + " was not taken in " + mode + ": " + d.text());
+    assertTrue(w.gates().count(d, outcome) > 0, d + (outcome ? "T" : "F") + " was not taken in " + mode + ": "
+        + d.text());
     String test =
         StackWalker.getInstance()
             .walk(
@@ -107,7 +109,9 @@ final class DecisionLedger {
     if (Boolean.getBoolean("faultline.writeDocs")) {
       Files.writeString(docs, table());
     }
-    assertTrue(Files.exists(docs) && Files.readString(docs).equals(table()), "docs/decisions.md is stale: " + docs + " says otherwise than the tests");
-    assertTrue(!table().contains("**not covered**"), () -> "not covered:\n" + table().lines().filter(l -> l.contains("**not")).toList());
+    assertTrue(Files.exists(docs) && Files.readString(docs).equals(table()), "docs/decisions.md is stale: " + docs
+        + " says otherwise than the tests");
+    assertTrue(!table().contains("**not covered**"), () -> "not covered:\n"
+        + table().lines().filter(l -> l.contains("**not")).toList());
   }
 }

@@ -141,7 +141,8 @@ abstract class DecisionTests {
         .untilAsserted(
             () -> {
               StringBuilder tags = new StringBuilder();
-              w.inKernel(() -> w.kernel().domain().forEachThread(x -> tags.append(x).append('=').append(x.sleepTag()).append(' ')));
+              w.inKernel(() -> w.kernel().domain().forEachThread(x -> tags.append(x).append('=').append(x.sleepTag())
+                  .append(' ')));
               assertTrue(tags.toString().contains("=" + tag + " "), () -> tags + " death=" + w.kernel().death());
             });
   }

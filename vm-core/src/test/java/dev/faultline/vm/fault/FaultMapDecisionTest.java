@@ -48,7 +48,8 @@ class FaultMapDecisionTest extends DecisionTests {
       ok(s.fault(16, RW));
       ok(s.fault(17, RW));
       w.gates().reset();
-      VmObject other = w.inKernel(() -> w.kernel().objects().allocate(dev.faultline.vm.object.ObjectType.SWAP, s.at(2)));
+      VmObject other = w.inKernel(() -> w.kernel().objects().allocate(dev.faultline.vm.object.ObjectType.SWAP,
+          s.at(2)));
       Space two = w.space().mapSwap(16, 2);
       w.gates()
           .once(

@@ -28,10 +28,13 @@ class FaultPagerDecisionTest extends DecisionTests {
     try (World w = world(mode)) {
       Space s = w.space().mapFile(file(w, 20), 0, 16, 20);
       ok(s.read(26)); // the tenth page
-      t(w, Decision.D18, Decision.D21, Decision.D22, Decision.D48, Decision.D65, Decision.D67, Decision.D71, Decision.D73);
+      t(w, Decision.D18, Decision.D21, Decision.D22, Decision.D48, Decision.D65, Decision.D67, Decision.D71,
+          Decision.D73);
       t(w, Decision.D74, Decision.D75);
-      f(w, Decision.D23, Decision.D60, Decision.D61, Decision.D62, Decision.D63, Decision.D64, Decision.D66, Decision.D67);
-      f(w, Decision.D68, Decision.D69, Decision.D70, Decision.D71, Decision.D72, Decision.D74, Decision.D75, Decision.D76);
+      f(w, Decision.D23, Decision.D60, Decision.D61, Decision.D62, Decision.D63, Decision.D64, Decision.D66,
+          Decision.D67);
+      f(w, Decision.D68, Decision.D69, Decision.D70, Decision.D71, Decision.D72, Decision.D74, Decision.D75,
+          Decision.D76);
       assertEquals(8, w.kernel().events(Event.VNODEPGSIN));
       assertEquals(1, w.kernel().events(Event.VNODEIN));
     }
@@ -57,7 +60,8 @@ class FaultPagerDecisionTest extends DecisionTests {
       w.gates().reset();
       ok(s.read(30)); // 16 to 19 are there: 15 ahead of 14, and then no more
       t(w, Decision.D72);
-      Space low = w.space().mapFile(w.inKernel(() -> w.kernel().volume().create("low", 20L * w.pageSize(), 1)), 0, 16, 20);
+      Space low = w.space().mapFile(w.inKernel(() -> w.kernel().volume().create("low", 20L * w.pageSize(), 1)), 0, 16,
+          20);
       w.gates().reset();
       ok(low.read(18)); // the window behind reaches offset 0
       t(w, Decision.D69);
@@ -87,7 +91,8 @@ class FaultPagerDecisionTest extends DecisionTests {
   void d76_d77_d78_neighboursAllocationFails(Mode mode) {
     AtomicInteger failAt = new AtomicInteger(-1);
     try (World w =
-        World.builder().mode(mode).allocationFaults((thread, c) -> failAt.get() >= 0 && failAt.getAndDecrement() == 0).build()) {
+        World.builder().mode(mode).allocationFaults((thread, c) -> failAt.get() >= 0
+            && failAt.getAndDecrement() == 0).build()) {
       Space s = w.space().mapFile(file(w, 20), 0, 16, 20);
       failAt.set(2); // the page itself, one before it, and then no more
       ok(s.read(26));

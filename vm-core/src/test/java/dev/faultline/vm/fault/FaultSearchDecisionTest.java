@@ -16,7 +16,10 @@ import dev.faultline.vm.scenario.World;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The walk down the chain: D1 to D36 as far as no second thread of control is needed, and the waits for busy pages and memory. */
+/**
+ * The walk down the chain: D1 to D36 as far as no second thread of control is needed, and the waits for busy pages and
+ * memory.
+ */
 class FaultSearchDecisionTest extends DecisionTests {
   @ParameterizedTest
   @MethodSource("modes")
@@ -24,11 +27,14 @@ class FaultSearchDecisionTest extends DecisionTests {
     try (World w = world(mode)) {
       Space s = w.space().mapSwap(16, 4);
       ok(s.read(16));
-      t(w, Decision.D1, Decision.D10, Decision.D16A, Decision.D20A, Decision.D20B, Decision.D28, Decision.D29, Decision.D31);
+      t(w, Decision.D1, Decision.D10, Decision.D16A, Decision.D20A, Decision.D20B, Decision.D28, Decision.D29,
+          Decision.D31);
       t(w, Decision.D37, Decision.D41, Decision.D42, Decision.D46, Decision.D47);
       f(w, Decision.D4, Decision.D5, Decision.D6, Decision.D7, Decision.D8, Decision.D9, Decision.D11, Decision.D17);
-      f(w, Decision.D18, Decision.D19, Decision.D21, Decision.D22, Decision.D24, Decision.D25A, Decision.D25B, Decision.D27);
-      f(w, Decision.D30, Decision.D33, Decision.D34, Decision.D38, Decision.D39A, Decision.D39B, Decision.D40, Decision.D43);
+      f(w, Decision.D18, Decision.D19, Decision.D21, Decision.D22, Decision.D24, Decision.D25A, Decision.D25B,
+          Decision.D27);
+      f(w, Decision.D30, Decision.D33, Decision.D34, Decision.D38, Decision.D39A, Decision.D39B, Decision.D40,
+          Decision.D43);
       f(w, Decision.D44, Decision.D48, Decision.D49, Decision.D50);
       ok(s.fault(17, RW));
       t(w, Decision.D43);
@@ -257,7 +263,8 @@ class FaultSearchDecisionTest extends DecisionTests {
       awaitSleeper(w, "psleep"); // the daemon has looked, and would have taken the page from the cache queue
       cache(w, s);
       World.Actor<KernReturn> a = w.start("faulter", () -> s.faultHere(16, READ));
-      assertEquals(KernReturn.SUCCESS, a.join()); // after the daemon's pass; the page was rescued from the cache queue and needs no frame
+      // after the daemon's pass; the page was rescued from the cache queue and needs no frame
+      assertEquals(KernReturn.SUCCESS, a.join());
       t(w, Decision.D14B);
       release(w, hoard);
     }

@@ -20,7 +20,9 @@ final class SleepQueuesTest {
 
   private int turn; // guarded by the interlock, or by the token
 
-  /** Two threads wake each other in turn: one wakeup lost, by the gap between test and sleep, and both sleep for ever. */
+  /**
+   * Two threads wake each other in turn: one wakeup lost, by the gap between test and sleep, and both sleep for ever.
+   */
   @ParameterizedTest
   @EnumSource(names = {"FIXED", "UP"})
   void wakeup_isNeverLost_inALongPingPong(Mode mode) {

@@ -12,11 +12,14 @@ final class Commands {
   /*
    * Implementation overview
    *
-   * Accesses     A word may be accessed if its page belongs to nobody else (Layout.Page.isFree), or if the access is refused for certain.
+   * Accesses     A word may be accessed if its page belongs to nobody else (Layout.Page.isFree), or if the access is
+   *              refused for certain.
    *              A range may be if each of its words may, up to the first that is refused. A touch may be anywhere.
-   * Beyond EOF   Nobody stores to the words of a shared file page that the file's end is in or before: how long such a store is seen is
+   * Beyond EOF   Nobody stores to the words of a shared file page that the file's end is in or before: how long such a
+   *              store is seen is
    *              the kernel's affair.
-   * Adoption     A private mapping of a file that is stored to shows other processes' stores or does not, until a page of it is copied.
+   * Adoption     A private mapping of a file that is stored to shows other processes' stores or does not, until a page
+   *              of it is copied.
    *              So it is made only of pages that this process owns whole, and each is copied at once, by a touch.
    */
   private static final String[] ADVICE = {"normal", "random", "sequential", "willneed", "dontneed", "free"};
@@ -36,7 +39,9 @@ final class Commands {
     options = actor.program.options;
   }
 
-  /** Emits one command, or a few that belong together; now and then none, where the dice found nothing that may be done. */
+  /**
+   * Emits one command, or a few that belong together; now and then none, where the dice found nothing that may be done.
+   */
   void emit() {
     if (layout().mapped() < layout().size() / 8 && random.nextBoolean()) {
       mmap();
@@ -142,11 +147,15 @@ final class Commands {
   }
 
   private void range(String command, int page, int word, int words) {
-    actor.line(command + " " + hex(layout().address(page) + (long) word * Long.BYTES) + " " + hex((long) words * Long.BYTES)
+    actor.line(command + " " + hex(layout().address(page) + (long) word * Long.BYTES) + " "
+        + hex((long) words * Long.BYTES)
         + (command.equals("fill") ? " " + value() : ""));
   }
 
-  /** Returns how many of {@code words} words may be accessed in one range; all of them, if a refusal ends it before one that may not. */
+  /**
+   * Returns how many of {@code words} words may be accessed in one range; all of them, if a refusal ends it before one
+   * that may not.
+   */
   private int freeWords(int page, int word, int words, boolean store) {
     int end = layout().spanEnd(page);
     int atPage = page;
@@ -308,7 +317,10 @@ final class Commands {
     }
   }
 
-  /** Returns the end of a range from {@code page} on, without holes where the host minds them; {@code page} if there is none. */
+  /**
+   * Returns the end of a range from {@code page} on, without holes where the host minds them; {@code page} if there is
+   * none.
+   */
   private int someMappedEnd(int page, boolean always) {
     int end = someEnd(page);
     int mapped = page;
@@ -334,7 +346,10 @@ final class Commands {
     }
   }
 
-  /** Changes what a fork does. What others can reach already is never made private: who has stored what by then is uncertain. */
+  /**
+   * Changes what a fork does. What others can reach already is never made private: who has stored what by then is
+   * uncertain.
+   */
   private void minherit() {
     if (options.hostPortable()) {
       return;
@@ -348,7 +363,8 @@ final class Commands {
         return;
       }
     }
-    actor.line("minherit " + hex(layout().address(page)) + " " + length(page, end) + " " + to.name().toLowerCase(Locale.ROOT));
+    actor.line("minherit " + hex(layout().address(page)) + " " + length(page, end) + " "
+        + to.name().toLowerCase(Locale.ROOT));
     for (int i = page; i < end; i++) {
       Page p = layout().page(i);
       if (p != null) {

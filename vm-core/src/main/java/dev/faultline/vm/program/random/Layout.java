@@ -7,7 +7,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** What an address space looks like, page by page; a null page is not mapped. Pages are numbered from 0; see {@link #address}. */
+/**
+ * What an address space looks like, page by page; a null page is not mapped. Pages are numbered from 0; see {@link
+ * #address}.
+ */
 final class Layout {
   static final int PAGE = 4096;
   static final int WORDS = PAGE / Long.BYTES;
@@ -31,7 +34,8 @@ final class Layout {
     final int filePage;
     int wired;
 
-    Page(int prot, boolean shared, @Nullable SharedMemory memory, int memoryPage, @Nullable RandomFile file, int filePage) {
+    Page(int prot, boolean shared, @Nullable SharedMemory memory, int memoryPage, @Nullable RandomFile file,
+        int filePage) {
       this.prot = prot;
       this.shared = shared;
       this.inheritance = shared ? Inheritance.SHARE : Inheritance.COPY;
@@ -90,7 +94,10 @@ final class Layout {
     return pages.length;
   }
 
-  /** Returns the first page behind the part of the address space that page {@code i} is in; between parts there is nothing. */
+  /**
+   * Returns the first page behind the part of the address space that page {@code i} is in; between parts there is
+   * nothing.
+   */
   int spanEnd(int i) {
     int half = pages.length / SPANS;
     return i < half ? half : pages.length;
@@ -123,7 +130,8 @@ final class Layout {
   }
 
   /**
-   * Returns the address space of a child. What is private and to be shared becomes memory of {@code owner} here and there.
+   * Returns the address space of a child. What is private and to be shared becomes memory of {@code owner} here and
+   * there.
    *
    * @param made is given the new shared memory, if there is some
    */

@@ -4,15 +4,18 @@ package dev.faultline.vm.program.random;
  * What a random program may be like.
  *
  * @param processes how many processes at most, 1 or more
- * @param pages how many pages of address space they use, 8 or more; with copies and files a program touches a few times as many
+ * @param pages how many pages of address space they use, 8 or more; with copies and files a program touches a few times
+ *     as many
  * @param commands about how many commands, all processes together
- * @param hostPortable whether to leave out what other Unix kernels lack or answer differently: {@code minherit}, advice that may drop
+ * @param hostPortable whether to leave out what other Unix kernels lack or answer differently: {@code minherit}, advice
+ *     that may drop
  *     content, {@code --x}, calls over holes in the address space that some refuse
  * @param wiring whether to use {@code mlock} and {@code munlock}, on a few writable pages
  * @param truncation whether to use {@code truncate}, on files that only one process maps
  * @param residence whether to use {@code mincore}, whose result is anybody's guess
  */
-public record RandomOptions(int processes, int pages, int commands, boolean hostPortable, boolean wiring, boolean truncation,
+public record RandomOptions(int processes, int pages, int commands, boolean hostPortable, boolean wiring,
+    boolean truncation,
     boolean residence) {
   /** Small programs with all that has one right answer on the model. */
   public static final RandomOptions DEFAULT = new RandomOptions(6, 48, 300, false, false, false, false);

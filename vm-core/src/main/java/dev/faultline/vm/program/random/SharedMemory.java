@@ -4,13 +4,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 
-/** Memory that several processes can reach: a shared mapping, or a file that is stored to. Each piece of it has one owner. */
+/**
+ * Memory that several processes can reach: a shared mapping, or a file that is stored to. Each piece of it has one
+ * owner.
+ */
 final class SharedMemory {
   /** 8 pieces a page, so that processes store side by side within one. */
   static final int PIECES_PER_PAGE = 8;
   private static final int RUN_MAX = 12;
 
-  /** Who may load and store; a process has one, and takes its parent's for as long as it runs in the parent's address space. */
+  /**
+   * Who may load and store; a process has one, and takes its parent's for as long as it runs in the parent's address
+   * space.
+   */
   static final class Owner {}
 
   private final List<Owner> owners = new ArrayList<>();

@@ -15,19 +15,24 @@ import org.jspecify.annotations.Nullable;
 /**
  * Carries out a program by itself, one command of one process at a time, and says what it prints.
  *
- * <p>A program whose processes race has several right answers; this finds the one of the order that the seed chooses. Residence is
+ * <p>A program whose processes race has several right answers; this finds the one of the order that the seed chooses.
+ * Residence is
  * nobody's business but the kernel's: where {@code mincore} finds something mapped it prints {@code ?}.
  */
 public final class Reference {
   /*
    * Implementation overview
    *
-   * Order     Process 0 runs first; at each step one of those that are not blocked is chosen, in turn for seed 0, at random for any other
+   * Order     Process 0 runs first; at each step one of those that are not blocked is chosen, in turn for seed 0, at
+   *           random for any other
    *           seed, and then goes on for a while. Nothing else depends on the seed.
-   * Blocked   by its vfork until the child's exec or exit; by wait; at a barrier. When all that are left are blocked, the program can
+   * Blocked   by its vfork until the child's exec or exit; by wait; at a barrier. When all that are left are blocked,
+   *           the program can
    *           never end, at least not in this order, and the result says who waits where.
-   * Silent    Where vm-program.md says nothing: msync of a range with a hole is EINVAL, mlock of one that is not all there and writable
-   *           and munlock of one that is not all wired are ENOMEM (vm-semantics 3.4, 3.8); what a fill stored before it is refused stays.
+   * Silent    Where vm-program.md says nothing: msync of a range with a hole is EINVAL, mlock of one that is not all
+   *           there and writable
+   *           and munlock of one that is not all wired are ENOMEM (vm-semantics 3.4, 3.8); what a fill stored before it
+   *           is refused stays.
    */
   private static final int BURST_MAX = 8;
 

@@ -39,7 +39,8 @@ public final class ReferenceRun {
   }
 
   /**
-   * Compares with what some other run of the program printed, process by process, since only within one are lines in order.
+   * Compares with what some other run of the program printed, process by process, since only within one are lines in
+   * order.
    *
    * @return null if they agree; else the first difference of the first process that has one, in one line
    */

@@ -25,9 +25,11 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Random programs print on the model what the reference says: with plenty of memory and with so little that they page, in both modes.
+ * Random programs print on the model what the reference says: with plenty of memory and with so little that they page,
+ * in both modes.
  *
- * <p>{@code -Dfaultline.programs=N} runs N of each kind instead of a few, {@code -Dfaultline.seed=S} begins with another seed.
+ * <p>{@code -Dfaultline.programs=N} runs N of each kind instead of a few, {@code -Dfaultline.seed=S} begins with
+ * another seed.
  */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 class RandomProgramsOnTheModelTest {
@@ -48,7 +50,8 @@ class RandomProgramsOnTheModelTest {
 
   @ParameterizedTest
   @MethodSource("kinds")
-  void program_printsWhatTheReferenceSays(Mode mode, int frames, DiskProfile disk, boolean truncation) throws Exception {
+  void program_printsWhatTheReferenceSays(Mode mode, int frames, DiskProfile disk,
+      boolean truncation) throws Exception {
     RandomOptions options = RandomOptions.DEFAULT.truncated(truncation);
     for (long seed = SEED; seed < SEED + PROGRAMS; seed++) {
       String text = RandomPrograms.generate(seed, options);
@@ -75,7 +78,8 @@ class RandomProgramsOnTheModelTest {
             .build();
     Kernel kernel =
         new Kernel(
-            KernelConfig.builder(machine).mode(mode).swapPages(swapPages).witness(true).poison(0xdeadf4a3e5L).build(), strands);
+            KernelConfig.builder(machine).mode(mode).swapPages(swapPages).witness(true).poison(0xdeadf4a3e5L).build(),
+                strands);
     Findings findings = new Findings();
     ContentOracle oracle = new ContentOracle(kernel.machine().memory(), findings);
     oracle.install(kernel.machine());
