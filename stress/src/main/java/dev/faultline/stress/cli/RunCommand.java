@@ -108,9 +108,10 @@ final class RunCommand implements Callable<Integer> {
     Progress progress = new Progress(err, Terminal.isStandardError());
     for (int i = 0; i < repeat && !stopping; i++) {
       long seed = machine.seed + i;
-      RunResult result = runOnce(program, seed, progress, repeat == 1 ? "" : (i + 1) + " of " + repeat + ", ");
+      String which = repeat == 1 ? "" : (i + 1) + " of " + repeat + ", ";
+      RunResult result = runOnce(program, seed, progress, which);
       progress.clear();
-      report(err, program, result, interrupt.came());
+      report(err, program, result, which, interrupt.came());
       if (!result.findings().isEmpty()) {
         return Main.FINDING;
       }
@@ -206,7 +207,7 @@ final class RunCommand implements Callable<Integer> {
     return Progress.text(which + program.source(), run.commandsDone(), program.commands(), faults);
   }
 
-  private void report(PrintWriter err, VmProgram program, RunResult result, boolean interrupted) {
+  private void report(PrintWriter err, VmProgram program, RunResult result, String which, boolean interrupted) {
     for (long pid : result.killed()) {
       err.println("pid " + Long.toUnsignedString(pid) + " killed: out of memory");
     }
@@ -224,7 +225,13 @@ final class RunCommand implements Callable<Integer> {
     if (interrupted) {
       err.println("interrupted; so far:");
     }
-    if (!json) {
+    if (json) {
+      err.flush();
+      return;
+    }
+    if (repeat > 1 && !stats && !interrupted && result.findings().isEmpty()) {
+      err.println(which + "seed " + result.seed() + ": " + result.statistics().oneLine());
+    } else {
       result.statistics().print(err, stats);
     }
     err.flush();

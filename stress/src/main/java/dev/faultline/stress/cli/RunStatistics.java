@@ -93,6 +93,18 @@ record RunStatistics(long nanos, long commands, List<Counter> counters) {
     return nanos == 0 ? 0 : value("vm_faults") / seconds();
   }
 
+  /** Returns the least that says how a run went. */
+  String oneLine() {
+    return String.format(
+        Locale.ROOT,
+        "%.3f s, %d commands, %d faults, %d pages in, %d pages out",
+        seconds(),
+        commands,
+        value("vm_faults"),
+        value("swappgsin") + value("vnodepgsin"),
+        value("swappgsout") + value("vnodepgsout"));
+  }
+
   /** Prints them as {@code vmstat -s} does; the short table has what says most. */
   void print(PrintWriter to, boolean all) {
     line(to, String.format(Locale.ROOT, "%.3f", seconds()), "seconds");
