@@ -84,18 +84,20 @@ final class Spool implements Closeable {
     used = 0;
   }
 
-  /** Reads {@code count} bytes from {@code position} on into {@code into} at {@code at}. */
-  void read(long position, byte[] into, int at, int count) throws IOException {
+  /** Reads from {@code position} on until {@code into} is full. */
+  void read(long position, ByteBuffer into) throws IOException {
     FileChannel from = file;
     if (from == null) {
-      System.arraycopy(buffer, Math.toIntExact(position), into, at, count);
+      into.put(buffer, Math.toIntExact(position), into.remaining());
       return;
     }
-    ByteBuffer bytes = ByteBuffer.wrap(into, at, count);
-    while (bytes.hasRemaining()) {
-      if (from.read(bytes, position + count - bytes.remaining()) < 0) {
-        throw new EOFException("spool ends before byte " + (position + count));
+    long at = position;
+    while (into.hasRemaining()) {
+      int count = from.read(into, at);
+      if (count < 0) {
+        throw new EOFException("spool ends at byte " + at);
       }
+      at += count;
     }
   }
 
