@@ -208,7 +208,7 @@ final class VmWaitTest {
     }
   }
 
-  /** R10: a completion between the daemon's last look and its sleep is not slept through, however plentiful memory is. */
+  /** R10: a completion between the daemon's last look and its sleep is not slept through, plentiful as memory is. */
   @Test
   void daemonSleep_missesNoCompletion() {
     int rounds = 50;
@@ -305,6 +305,26 @@ final class VmWaitTest {
       bed.freeList.wakeDaemon();
       assertThat(starts.get()).isEqualTo(1);
       o.deallocate();
+    }
+  }
+
+  @Test
+  void leavingTheCacheQueue_kicksTheDaemon_whenThatBringsMemoryBelowTheReserve() {
+    try (Bed bed = bed()) {
+      VmObject first = bed.object(2);
+      VmPage a = bed.putCached(first, 0, 0);
+      VmPage b = bed.putCached(first, 1, 0);
+      VmObject o = fill(bed, 5);
+      bed.startDaemon(() -> bed.freeList.daemonSleep(() -> true)).join(); // takes back what the filling asked for
+      AtomicBoolean stop = new AtomicBoolean();
+      Bed.Actor daemon = bed.startDaemon(() -> bed.freeList.daemonSleep(stop::get));
+      bed.until("daemon sleeps", () -> daemon.sleepsOn(bed.freeList.daemonChannel));
+      bed.queues.activate(a);
+      assertThat(daemon.sleepsOn(bed.freeList.daemonChannel)).as("at the reserve").isTrue();
+      bed.queues.activate(b);
+      daemon.join();
+      o.deallocate();
+      first.deallocate();
     }
   }
 
