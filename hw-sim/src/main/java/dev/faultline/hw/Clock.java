@@ -12,8 +12,7 @@ import org.jspecify.annotations.Nullable;
  * The machine's clock: time in ticks, and callouts, which run on its interrupt strand.
  *
  * <p>Time passes as the strands' own does, until a test driver takes it in hand with {@link #stop} and moves it with
- * {@link #step}.
- * Thread-safe.
+ * {@link #step}. Thread-safe.
  *
  * @see "vm-semantics 6.4"
  */
@@ -24,10 +23,8 @@ public final class Clock {
    * What it is    A binary heap of callouts by tick, and among those of one tick by age.
    * Locks         lock (W, rank 100; a leaf) guards the fields marked (W). Not held while a callout runs.
    * The strand    Started by a callout when there is none, ends when no callout is left; it sleeps until the first is
-   *               due, or until it
-   *               is woken because an earlier one came or time was taken in hand. A callout that is cancelled does not
-   *               wake it, so a
-   *               coming and going of timeouts starts few strands.
+   *               due, or until it is woken because an earlier one came or time was taken in hand. A callout that is
+   *               cancelled does not wake it, so a coming and going of timeouts starts few strands.
    * Time          now is computed from a base that is replaced as a whole: {tick, the strands' time then, or stopped}.
    */
   private final Strands strands; // (C)
@@ -36,6 +33,7 @@ public final class Clock {
   private volatile Base base; // (W) to write
   private Callout[] heap = {}; // (W)
   private int size; // (W)
+  private volatile int count; // (W) to write: size, for those who only look
   private long sequence; // (W)
   private @Nullable Strand strand; // (W) the last one started
   private boolean alive; // (W) whether it will look at the heap again
@@ -74,8 +72,7 @@ public final class Clock {
 
   /**
    * Has {@code action} run on the clock's interrupt strand, which holds nothing, in so many ticks. May be called with
-   * mutexes held; never
-   * sleeps.
+   * mutexes held; never sleeps.
    *
    * @param ticks 0 or more
    * @param action may take mutexes of the interrupt side and wake; must not sleep. What it throws ends the strand
@@ -123,13 +120,7 @@ public final class Clock {
 
   /** Returns the callouts that wait for their tick. */
   public int pending() {
-    Strand me = Strand.current();
-    lock.acquire(me);
-    try {
-      return size;
-    } finally {
-      lock.release(me);
-    }
+    return count;
   }
 
   /** Takes time in hand: it stands still until {@link #step} or {@link #resume}. */
@@ -156,9 +147,8 @@ public final class Clock {
   }
 
   /**
-   * Lets stopped time pass, tick by tick; the callouts of a tick have run before the next tick begins, and before this
-   * returns. One strand
-   * at a time may step, and no callout may.
+   * Lets stopped time pass, tick by tick; the callouts of a tick have run before the next tick begins, and before
+   * this returns. One strand at a time may step, and no callout may.
    *
    * @throws IllegalStateException if time is not stopped
    */
@@ -268,11 +258,13 @@ public final class Clock {
       heap = Arrays.copyOf(heap, Math.max(4, 2 * size));
     }
     rise(size++, c);
+    count = size;
   }
 
   private void remove(int at) {
     heap[at].place = -1;
     Callout moved = heap[--size];
+    count = size;
     heap[size] = moved; // the slot beyond the heap keeps a callout alive until it is overwritten; no more
     if (at < size) {
       if (at > 0 && moved.before(heap[(at - 1) >>> 1])) {
