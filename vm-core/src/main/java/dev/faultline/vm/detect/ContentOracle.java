@@ -154,12 +154,15 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
   /** Reads a file's contents out of a kernel at rest. */
   @FunctionalInterface
   public interface FileReader {
-    /** Reads the page at {@code offset}: the resident copy if any, else the disk's. Returns false if it cannot be known. */
+    /**
+     * Reads the page at {@code offset}: the resident copy if any, else the disk's. Returns false if it cannot be known.
+     */
     boolean read(Object file, long offset, long[] words);
   }
 
   /**
-   * Compares what was ever touched of the files with what the kernel has (I-49). Nobody runs, and the kernel is at rest.
+   * Compares what was ever touched of the files with what the kernel has (I-49). Nobody runs, and the kernel is at
+   * rest.
    *
    * @return how many pages were compared
    */
@@ -256,7 +259,9 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
     d.put("expected", expected);
     d.put("got", hex(got));
     findings.add(
-        Finding.Kind.CONTENT, "I-49 " + file + " at rest, offset " + hex(offset) + ": " + hex(got) + ", not " + expected, d);
+        Finding.Kind.CONTENT,
+        "I-49 " + file + " at rest, offset " + hex(offset) + ": " + hex(got) + ", not " + expected,
+        d);
   }
 
   void wrongAtRest(int pid, long va, String range, String expected, long got) {

@@ -17,12 +17,15 @@ import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads an address space's contents at rest out of objects, frames, swap and files, as a fault would find them, without a fault (I-48).
+ * Reads an address space's contents at rest out of objects, frames, swap and files, as a fault would find them, without
+ * a fault (I-48).
  *
  * <p>Its methods are called by a kernel thread in the kernel that holds no lock.
  */
 public final class KernelReader implements PageReader {
-  /** How many pages of one entry are asked for in swap; of more, only what the oracle knows or memory holds is compared. */
+  /**
+   * How many pages of one entry are asked for in swap; of more, only what the oracle knows or memory holds is compared.
+   */
   private static final long SEARCH_MAX = 1 << 20;
 
   private final KernelParts kernel; // (C)
@@ -168,7 +171,10 @@ public final class KernelReader implements PageReader {
     found.subSet(start, end).forEach(a -> va.accept(a));
   }
 
-  /** Notes the addresses of [from, to) of an entry behind which some object keeps a page; addresses are the entry's less delta. */
+  /**
+   * Notes the addresses of [from, to) of an entry behind which some object keeps a page; addresses are the entry's less
+   * delta.
+   */
   private void kept(VmMapEntry e, long from, long to, long delta, TreeSet<Long> found) {
     long toOffset = e.offset() - e.start();
     for (VmObject o = e.object(); o != null; o = o.backing()) {

@@ -14,7 +14,10 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The invariants of mappings, vm-semantics 7.3, at quiescence: what the page tables say against what the maps and objects say. */
+/**
+ * The invariants of mappings, vm-semantics 7.3, at quiescence: what the page tables say against what the maps and
+ * objects say.
+ */
 final class MappingInvariants {
   private final KernelParts kernel; // (C)
   private final ResidentPages pages; // (C)
@@ -39,7 +42,7 @@ final class MappingInvariants {
     for (int f = 0; f < pages.pageCount(); f++) {
       VmPage m = pages.page(f);
       int wirings = kernel.pmaps().wiredMappings(m);
-      report.check(m.wireCount() == wirings, "I-40 wire_count is " + m.wireCount() + ", wired mappings are " + wirings, m);
+      report.check(m.wireCount() == wirings, "I-40 wire_count is not the number of wired mappings, " + wirings, m);
     }
   }
 
@@ -76,11 +79,14 @@ final class MappingInvariants {
     }
     boolean writable = (pte & Pte.W) != 0;
     int rights = VmProt.widened(main.protection());
-    report.check((rights & VmProt.READ) != 0, "I-35 mapping where no access is allowed", at(map, va, pte), main);
-    report.check(!writable || (rights & VmProt.WRITE) != 0, "I-35 writable mapping where stores are not allowed", at(map, va, pte), main);
-    report.check(!writable || !e.needsCopy(), "I-35 writable mapping through needs_copy", at(map, va, pte), e);
-    report.check((pte & Pte.WIRED) == 0 || main.wiredCount() > 0, "I-40 wired mapping of an entry that is not", at(map, va, pte), main);
-    page(at(map, va, pte), pte, e, address - e.start() + e.offset());
+    boolean mayStore = (rights & VmProt.WRITE) != 0;
+    String at = at(map, va, pte);
+    report.check((rights & VmProt.READ) != 0, "I-35 mapping where no access is allowed", at, main);
+    report.check(!writable || mayStore, "I-35 writable mapping where stores are not allowed", at, main);
+    report.check(!writable || !e.needsCopy(), "I-35 writable mapping through needs_copy", at, e);
+    boolean mayBeWired = (pte & Pte.WIRED) == 0 || main.wiredCount() > 0;
+    report.check(mayBeWired, "I-40 wired mapping of an entry that is not", at, main);
+    page(at, pte, e, address - e.start() + e.offset());
   }
 
   /** I-34, I-37, I-38: looks for the page from the top object down. */

@@ -12,11 +12,11 @@ import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The invariants that can be looked at while the kernel runs, each under the lock that makes its instant: a few frames and gauges at a time,
- * cheap enough to be done over and over beside a run.
+ * The invariants that can be looked at while the kernel runs, each under the lock that makes its instant: a few frames
+ * and gauges at a time, cheap enough to be done over and over beside a run.
  *
- * <p>Every method is called by a kernel thread in the kernel (with the token, in UP mode) that holds no lock. Each returns what does not
- * hold, a line that begins with the invariant's number, or null. Used by one thread at a time.
+ * <p>Every method is called by a kernel thread in the kernel (with the token, in UP mode) that holds no lock. Each
+ * returns what does not hold, a line that begins with the invariant's number, or null. Used by one thread at a time.
  */
 public final class OnlineInvariants {
   private static final int WALK = 64;
@@ -35,7 +35,10 @@ public final class OnlineInvariants {
     this.random = new SplittableRandom(seed);
   }
 
-  /** Looks at the gauges, the heads of the queues, and {@code frames} frames with their objects. Returns what does not hold. */
+  /**
+   * Looks at the gauges, the heads of the queues, and {@code frames} frames with their objects. Returns what does not
+   * hold.
+   */
   public List<String> sample(int frames) {
     List<String> wrong = new ArrayList<>();
     add(wrong, checkGauges());
@@ -173,8 +176,8 @@ public final class OnlineInvariants {
       if (m.queue() != VmPage.QUEUE_FREE && m.queue() != VmPage.QUEUE_ZERO) {
         return null;
       }
-      boolean idle = m.wireCount() == 0 && m.holdCount() == 0 && m.bmapped() == 0 && m.pvFlags == 0 && m.object() == null;
-      return idle && !m.isBusyAnyway() ? checkLinks(m) : "I-3 free frame in use " + m;
+      boolean idle = m.wireCount() == 0 && m.holdCount() == 0 && m.bmapped() == 0 && m.pvFlags == 0;
+      return idle && m.object() == null && !m.isBusyAnyway() ? checkLinks(m) : "I-3 free frame in use " + m;
     } finally {
       free.lock.unlock();
     }

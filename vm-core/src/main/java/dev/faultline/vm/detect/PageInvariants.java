@@ -78,16 +78,20 @@ final class PageInvariants {
     int[] f = free.lengths();
     int[] gauges = {said[VmPage.QUEUE_NONE], f[0], f[1], q[2], q[1], q[0]};
     for (int i = 1; i < QUEUES.length; i++) {
-      report.check(walked[i] == said[i], "I-2 " + QUEUES[i] + " links " + walked[i] + " frames, " + said[i] + " name it");
+      boolean agree = walked[i] == said[i];
+      report.check(agree, "I-2 " + QUEUES[i] + " links " + walked[i] + " frames, " + said[i] + " name it");
     }
     int length = walked[VmPage.QUEUE_FREE] + walked[VmPage.QUEUE_ZERO];
-    report.check(f[2] == length && free.freeCount() == length, "I-7 free_count is " + f[2] + ", the lists have " + length);
+    boolean freeRight = f[2] == length && free.freeCount() == length;
+    report.check(freeRight, "I-7 free_count is " + f[2] + ", the lists have " + length);
     report.check(gauges[1] + gauges[2] == length, "I-7 lengths of the free lists are " + Arrays.toString(f));
     int cached = walked[VmPage.QUEUE_CACHE];
-    report.check(free.cacheCount() == cached && q[2] == cached, "I-7 cache_count is " + free.cacheCount() + ", the queue has " + cached);
+    boolean cacheRight = free.cacheCount() == cached && q[2] == cached;
+    report.check(cacheRight, "I-7 cache_count is " + free.cacheCount() + ", the queue has " + cached);
     report.check(q[0] == walked[VmPage.QUEUE_ACTIVE], "I-8 active_count is " + q[0]);
     report.check(q[1] == walked[VmPage.QUEUE_INACTIVE], "I-8 inactive_count is " + q[1]);
-    report.check(queues.wireCount() == wired, "I-8 v_wire_count is " + queues.wireCount() + ", wired frames are " + wired);
+    int gauge = queues.wireCount();
+    report.check(gauge == wired, "I-8 v_wire_count is " + gauge + ", wired frames are " + wired);
     int sum = length + cached + walked[VmPage.QUEUE_INACTIVE] + walked[VmPage.QUEUE_ACTIVE] + said[VmPage.QUEUE_NONE];
     report.check(sum == pages.pageCount(), "I-11 " + sum + " frames of " + pages.pageCount());
   }

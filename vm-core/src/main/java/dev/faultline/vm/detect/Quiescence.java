@@ -4,7 +4,10 @@ import dev.faultline.hw.strand.Strand;
 import dev.faultline.vm.Kernel;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Waits until a kernel is at rest, its processes having ended or being held still: what the checks of vm-semantics 7 marked Q want. */
+/**
+ * Waits until a kernel is at rest, its processes having ended or being held still: what the checks of vm-semantics 7
+ * marked Q want.
+ */
 public final class Quiescence {
   private static final long LOOK_NANOS = 200_000;
   private static final int LOOKS = 3;
@@ -12,8 +15,8 @@ public final class Quiescence {
   private Quiescence() {}
 
   /**
-   * Waits until the disk is idle, no pageout is under way or unfinished, and the page daemon sleeps: seen three times in a row. The caller is
-   * a strand of the kernel's machine, outside the kernel; no process runs.
+   * Waits until the disk is idle, no pageout is under way or unfinished, and the page daemon sleeps: seen three times
+   * in a row. The caller is a strand of the kernel's machine, outside the kernel; no process runs.
    *
    * @param nanos how long to wait at most
    * @return whether the kernel came to rest

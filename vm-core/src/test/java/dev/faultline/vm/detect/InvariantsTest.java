@@ -130,6 +130,10 @@ final class InvariantsTest {
       return found.get(0);
     }
 
+    VmObject swapObject() {
+      return object(o -> o.type() == ObjectType.SWAP);
+    }
+
     VmObject shadow() {
       return object(o -> o.backing() != null && o.backing().isAnonymous());
     }
@@ -185,7 +189,8 @@ final class InvariantsTest {
           return x.set(m, "pageqNext", m);
         }),
         of("I-2", "frame of another queue", (b, x) -> x.set(b.active(), "queue", VmPage.QUEUE_INACTIVE)),
-        of("I-2", "back link", (b, x) -> x.set(b.page(m -> m.isActive() && m.previousOnQueue() != null), "pageqPrev", null)),
+        of("I-2", "back link", (b, x) ->
+            x.set(b.page(m -> m.isActive() && m.previousOnQueue() != null), "pageqPrev", null)),
         of("I-3", "free frame held", (b, x) -> x.set(b.free(), "holdCount", 1)),
         of("I-3", "free frame mapped", (b, x) -> x.set(b.free(), "pvFlags", VmPage.PV_MAPPED)),
         of("I-4", "queued page without identity", (b, x) -> x.set(b.active(), "object", null)),
@@ -220,8 +225,8 @@ final class InvariantsTest {
         of("I-26", "page beyond the end", (b, x) -> x.set(b.object(o -> o.residentPageCount() > 0), "size", 0L)),
         of("I-27", "dead", (b, x) -> x.set(b.shadow(), "flags", 0x08)),
         of("I-27", "ref 0 and not cached", (b, x) -> x.set(b.shadow(), "refCount", 0)),
-        of("I-29", "swap object without a table", (b, x) -> x.set(b.object(o -> o.type() == ObjectType.SWAP), "pagerData", null)),
-        of("I-29", "default object with a table", (b, x) -> x.set(b.object(o -> o.type() == ObjectType.SWAP), "type", ObjectType.DEFAULT)),
+        of("I-29", "swap object without a table", (b, x) -> x.set(b.swapObject(), "pagerData", null)),
+        of("I-29", "default object with a table", (b, x) -> x.set(b.swapObject(), "type", ObjectType.DEFAULT)),
         of("I-30", "not OBJ_WRITEABLE", (b, x) -> x.set(b.object(o -> o.handle() == b.file), "flags", 1)),
         of("I-31", "backed by an ended object", (b, x) -> x.set(b.shadow(), "backing", ended(b))),
         of("I-32", "word without pv entry", (b, x) -> x.set(framePage(b, b.space, 99), "pvList", null)),
@@ -240,13 +245,14 @@ final class InvariantsTest {
         of("I-40", "wire_count", (b, x) -> x.set(b.wired(), "wireCount", 2)),
         of("I-40", "wired mapping of a pageable entry", (b, x) -> x.set(b.entry(402), "wiredCount", 0)),
         of("I-44", "vm_swap_size", (b, x) -> x.add(b.swapSpace(), "freePages", 1)),
-        of("I-46", "poip", (b, x) -> x.set(b.object(o -> o.type() == ObjectType.SWAP).pagerData(), "poip", 1)),
+        of("I-46", "poip", (b, x) -> x.set(b.swapObject().pagerData(), "poip", 1)),
         of("I-47", "swap has other contents", InvariantsTest::otherContents),
         of("I-50", "file is shorter than its object", (b, x) -> x.set(b.file, "size", 64L)),
         of("I-51", "object is not its vnode's", (b, x) -> x.set(b.file, "object", null)),
         of("I-53", "map's size", (b, x) -> x.set(Broken.get(b.space.vmspace().map(), "entries"), "size", 1L)),
         of("I-54", "more than the maximum", (b, x) -> x.set(b.entry(99), "maxProtection", VmProt.READ)),
-        of("I-55", "needs_copy without copy_on_write", (b, x) -> x.set(b.entry(99), "needsCopy", true).set(b.entry(99), "copyOnWrite", false)));
+        of("I-55", "needs_copy without copy_on_write", (b, x) ->
+            x.set(b.entry(99), "needsCopy", true).set(b.entry(99), "copyOnWrite", false)));
   }
 
   private static boolean zero(Bed b, VmPage m) {
