@@ -6,11 +6,11 @@ import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.KernelPanic;
-import dev.faultline.vm.detect.ContentOracle;
 import dev.faultline.vm.detect.Finding;
 import dev.faultline.vm.detect.Findings;
 import dev.faultline.vm.program.KernelRun;
 import dev.faultline.vm.program.ProgramException;
+import dev.faultline.vm.program.RunChecks;
 import dev.faultline.vm.program.VmProgram;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -124,11 +124,7 @@ final class RunCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     Kernel kernel = boot(config);
     Findings findings = new Findings();
-    if (check) {
-      ContentOracle oracle = new ContentOracle(kernel.machine().memory(), findings);
-      oracle.install(kernel.machine());
-      kernel.processes().setWatcher(oracle);
-    }
+    RunChecks checks = check ? new RunChecks(kernel, findings, seed) : null;
     kernel.domain().strands().attach("run");
     try (RunOutput output = json ? new JsonOutput(out) : new TextOutput(out, this::stop)) {
       output.begin(program, config, seed);
@@ -136,12 +132,21 @@ final class RunCommand implements Callable<Integer> {
       long began = System.nanoTime();
       running = run;
       run.start();
+      if (checks != null) {
+        checks.start();
+      }
       if (stopping) {
         run.stop();
       }
       boolean ended = watch(kernel, run, findings, () -> progress.show(progressText(which, program, kernel, run)));
       long nanos = System.nanoTime() - began;
       running = null;
+      if (checks != null) {
+        checks.stop();
+        if (ended && kernel.death() == null) {
+          checks.atRest();
+        }
+      }
       Throwable death = kernel.death();
       if (death != null) {
         findings.add(death instanceof KernelPanic ? Finding.Kind.PANIC : Finding.Kind.INVARIANT, String.valueOf(death));

@@ -8,7 +8,6 @@ import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.Mode;
-import dev.faultline.vm.detect.ContentOracle;
 import dev.faultline.vm.detect.Findings;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -49,17 +48,20 @@ final class KernelRunTest {
     Kernel kernel =
         new Kernel(KernelConfig.builder(machine).mode(mode).swapPages(swapPages).witness(true).build(), STRANDS);
     Findings findings = new Findings();
-    ContentOracle oracle = new ContentOracle(kernel.machine().memory(), findings);
-    oracle.install(kernel.machine());
-    kernel.processes().setWatcher(oracle);
+    RunChecks checks = new RunChecks(kernel, findings, 0);
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     KernelRun run = new KernelRun(kernel, program, out::write);
     run.start();
+    checks.start();
     assertThat(run.await(TimeUnit.SECONDS.toNanos(120))).as("ends").isTrue();
     Throwable death = kernel.death();
     if (death != null) {
       throw new AssertionError("the kernel died", death);
     }
+    checks.stop();
+    kernel.domain().strands().attach("test");
+    checks.atRest();
+    kernel.domain().strands().detach();
     List<Long> killed = new ArrayList<>();
     run.killed().forEach(p -> killed.add(p.pid()));
     kernel.close();
