@@ -181,9 +181,8 @@ public final class VnodePager implements Pager {
     if (pagerOffset < 0 || pagerOffset >= v.size() || v.blocks.lookup(index) == BlockMap.HOLE) {
       return false;
     }
-    long last = (v.size() - 1) >> pageShift;
     around.before = v.blocks.contiguousBefore(index);
-    around.after = (int) Math.min(v.blocks.contiguousAfter(index), last - index);
+    around.after = v.blocks.contiguousAfter(index); // ends with the file: truncation cuts the map, too
     return true;
   }
 

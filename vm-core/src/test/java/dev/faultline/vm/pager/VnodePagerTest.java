@@ -170,7 +170,7 @@ final class VnodePagerTest {
   @EnumSource(names = {"FIXED", "UP"})
   void get_ofAPartiallyValidPage_readsWhatIsMissing(Mode mode) {
     boot(with(mode));
-    long length = PAGE + 52; // the sixth and seventh chunks of page 1 end past the end
+    long length = PAGE + 52; // in chunk 6 of page 1; chunk 7 is valid: a mapper has stored to it
     Vnode v = world.volume.create("f", length, SEED);
     VmObject o = world.vnodes.objectOf(v);
     VmPage[] ms = world.placeholders(o, 0, 2);
@@ -178,13 +178,13 @@ final class VnodePagerTest {
     for (int w = 0; w < WORDS; w++) {
       world.machine.memory().store(m.frame(), w, -7 - w);
     }
-    m.setValid(0b0010_0110);
+    m.setValid(0b1010_0110);
     m.orDirty(0b0000_0010);
     locked(v, () -> assertThat(world.get(o, ms, 1)).isEqualTo(PagerReturn.OK));
     assertThat(world.lookup(o, 0)).as("the neighbour was dropped").isNull();
     assertThat(m.dirty()).isEqualTo(0b0000_0010);
     for (int w = 0; w < WORDS; w++) {
-      boolean kept = (0b0010_0110 & 1 << w) != 0; // a chunk is a word here
+      boolean kept = (0b1010_0110 & 1 << w) != 0; // a chunk is a word here
       assertThat(word(o, 1, w)).as("word %d", w).isEqualTo(kept ? -7 - w : Volume.word(SEED, length, PAGE + w * 8L));
     }
     o.deallocate();
@@ -465,7 +465,9 @@ final class VnodePagerTest {
     boot(with(Mode.FIXED));
     Vnode v = world.volume.create("f", 4 * PAGE, SEED);
     setSize(v, 2 * PAGE + 8);
+    assertThat(v.shortPages).containsOnlyKeys(2L);
     setSize(v, 2 * PAGE);
+    assertThat(v.shortPages).isEmpty();
     setSize(v, 4 * PAGE);
     VmObject o = world.vnodes.objectOf(v);
     world.store(o, 2, 3);
