@@ -21,6 +21,8 @@ final class Spool implements Closeable {
 
   private final int memoryBytesMax;
   private byte[] buffer = new byte[BUFFER_BYTES_MIN];
+  /** The buffer, to be written out. */
+  private ByteBuffer view = ByteBuffer.wrap(buffer);
   private int used;
   private long filed;
   private @Nullable FileChannel file;
@@ -49,6 +51,7 @@ final class Spool implements Closeable {
     if (buffer.length - used < count) {
       if (buffer.length < memoryBytesMax && file == null) {
         buffer = Arrays.copyOf(buffer, Math.min(2 * buffer.length, memoryBytesMax));
+        view = ByteBuffer.wrap(buffer);
       }
       if (buffer.length - used < count) {
         drain();
@@ -66,6 +69,7 @@ final class Spool implements Closeable {
     } else {
       buffer = Arrays.copyOf(buffer, used);
     }
+    view = ByteBuffer.wrap(buffer);
   }
 
   private void drain() throws IOException {
@@ -76,9 +80,9 @@ final class Spool implements Closeable {
           StandardOpenOption.DELETE_ON_CLOSE);
       file = to;
     }
-    ByteBuffer bytes = ByteBuffer.wrap(buffer, 0, used);
-    while (bytes.hasRemaining()) {
-      to.write(bytes);
+    view.limit(used).position(0);
+    while (view.hasRemaining()) {
+      to.write(view);
     }
     filed += used;
     used = 0;
