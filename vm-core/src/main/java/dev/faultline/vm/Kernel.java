@@ -6,7 +6,9 @@ import dev.faultline.hw.strand.Strands;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.fault.VmFault;
 import dev.faultline.vm.fault.VmFaultWire;
+import dev.faultline.vm.map.VmMap;
 import dev.faultline.vm.map.VmMaps;
+import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.page.ResidentPages;
@@ -20,7 +22,9 @@ import dev.faultline.vm.pager.Volume;
 import dev.faultline.vm.pmap.PmapModule;
 import dev.faultline.vm.proc.ProcessTable;
 import dev.faultline.vm.sync.SyncDomain;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -165,6 +169,19 @@ public final class Kernel implements AutoCloseable {
 
   public ProcessTable processes() {
     return processes;
+  }
+
+  /** Returns the maps of all processes' address spaces, each once; for inspection. */
+  public Set<VmMap> processMaps() {
+    Set<VmMap> all = new LinkedHashSet<>();
+    processes.forEachLive(
+        p -> {
+          Vmspace v = p.vmspaceOrNull();
+          if (v != null) {
+            all.add(v.map()); // a vfork's child has its parent's
+          }
+        });
+    return all;
   }
 
   /**

@@ -3,7 +3,6 @@ package dev.faultline.vm.detect;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.map.VmMap;
 import dev.faultline.vm.map.VmMaps;
-import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.page.ResidentPages;
@@ -61,16 +60,7 @@ public record KernelParts(
   }
 
   private static Set<VmMap> mapsOf(Kernel kernel, Iterable<VmMap> others) {
-    Set<VmMap> all = new LinkedHashSet<>();
-    kernel
-        .processes()
-        .forEachLive(
-            p -> {
-              Vmspace v = p.vmspaceOrNull();
-              if (v != null) {
-                all.add(v.map()); // a vfork's child has its parent's
-              }
-            });
+    Set<VmMap> all = new LinkedHashSet<>(kernel.processMaps());
     others.forEach(all::add);
     return Collections.unmodifiableSet(all);
   }
