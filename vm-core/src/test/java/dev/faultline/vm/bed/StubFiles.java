@@ -41,6 +41,6 @@ final class StubFiles implements Pager {
     assertThat(v).isNotNull();
     assertThat(v.isHeld()).as("V held").isTrue();
     assertThat(o.isDead()).isTrue();
-    v.detached++;
+    v.detach();
   }
 }
