@@ -42,7 +42,7 @@ abstract class TlbLock extends TlbLockWord {
     try {
       MethodHandles.Lookup l = MethodHandles.lookup();
       WORD = l.findVarHandle(TlbLockWord.class, "lockWord", long.class);
-      WANTING = l.findVarHandle(TlbLockWord.class, "wanting", int.class);
+      WANTING = l.findVarHandle(TlbLockWord.class, "wanting", long.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -76,7 +76,7 @@ abstract class TlbLock extends TlbLockWord {
   /** Takes T for the processor's own strand; returns what to give back to {@link #giveOwn}. */
   final long takeOwn() {
     long word = (long) WORD.getOpaque(this);
-    if (free(word) && (int) WANTING.getOpaque(this) == 0 && WORD.compareAndSet(this, word, word | OWN)) {
+    if (free(word) && (long) WANTING.getOpaque(this) == 0 && WORD.compareAndSet(this, word, word | OWN)) {
       return word;
     }
     Strand me = Strand.current();
@@ -97,9 +97,9 @@ abstract class TlbLock extends TlbLockWord {
     long word = (long) WORD.getOpaque(this);
     if (!free(word) || !WORD.compareAndSet(this, word, word | STRANGER)) {
       Strand me = Strand.current();
-      WANTING.getAndAdd(this, 1);
+      WANTING.getAndAdd(this, 1L);
       word = takeSlowly(me, STRANGER);
-      WANTING.getAndAdd(this, -1);
+      WANTING.getAndAdd(this, -1L);
     }
     VarHandle.storeStoreFence();
     return word;
@@ -136,5 +136,5 @@ abstract class TlbLockBefore {
 /** The lock word of {@link TlbLock}, and beside it who waits for it. */
 abstract class TlbLockWord extends TlbLockBefore {
   volatile long lockWord; // (A) T
-  volatile int wanting; // (A) strangers that found it taken
+  volatile long wanting; // (A) strangers that found it taken; a long, or a subclass's field would fill the gap
 }

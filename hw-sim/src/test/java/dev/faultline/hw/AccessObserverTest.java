@@ -130,7 +130,7 @@ final class AccessObserverTest {
               return 0;
             }
           });
-      AtomicBoolean stop = new AtomicBoolean();
+      AtomicBoolean stop = w.stop;
       w.actor(
           "loader",
           () -> {

@@ -7,6 +7,7 @@ import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
@@ -25,6 +26,9 @@ final class HwWorld implements AutoCloseable {
   final Strands strands;
   final Machine machine;
   final Strand me;
+  /** For actors to look at; set by {@link #join}'s caller, and by close, so that a failed test ends at once. */
+  final AtomicBoolean stop = new AtomicBoolean();
+
   private final AtomicReference<Throwable> death = new AtomicReference<>();
   private final List<Strand> actors = new ArrayList<>();
   private int tables;
@@ -108,6 +112,7 @@ final class HwWorld implements AutoCloseable {
 
   @Override
   public void close() {
+    stop.set(true);
     try {
       join();
       machine.close();

@@ -169,7 +169,7 @@ final class PageTableTest {
   @Test
   void walkers_missNothingThatIsThere_whileTheTreeGrowsAndShrinks() {
     try (HwWorld w = HwWorld.plain()) {
-      AtomicBoolean stop = new AtomicBoolean();
+      AtomicBoolean stop = w.stop;
       for (int round = 0; round < 200; round++) {
         PageTable t = w.table();
         PageTable.Leaf low = t.makeLeaf(0);

@@ -57,7 +57,7 @@ final class ShootdownRaceTest {
       PageTable t = w.table();
       PhysicalMemory memory = w.machine.memory();
       Cpu cpu = w.machine.cpu(1);
-      AtomicBoolean stop = new AtomicBoolean();
+      AtomicBoolean stop = w.stop;
       w.actor(
           "loader",
           () -> {
@@ -110,7 +110,7 @@ final class ShootdownRaceTest {
       PageTable t = w.table();
       PhysicalMemory memory = w.machine.memory();
       Cpu cpu = w.machine.cpu(1);
-      AtomicBoolean stop = new AtomicBoolean();
+      AtomicBoolean stop = w.stop;
       w.actor(
           "summer",
           () -> {
@@ -147,7 +147,7 @@ final class ShootdownRaceTest {
       PageTable t = w.table();
       PhysicalMemory memory = w.machine.memory();
       Cpu cpu = w.machine.cpu(1);
-      AtomicBoolean stop = new AtomicBoolean();
+      AtomicBoolean stop = w.stop;
       w.actor("storer", () -> storeUntil(stop, cpu, t));
       long kept = 0;
       long rounds = 0;
@@ -202,7 +202,7 @@ final class ShootdownRaceTest {
       PageTable t = w.table();
       PhysicalMemory memory = w.machine.memory();
       Cpu cpu = w.machine.cpu(1);
-      AtomicBoolean stop = new AtomicBoolean();
+      AtomicBoolean stop = w.stop;
       set(t, VA, 3, RW);
       PageTable.Leaf leaf = t.makeLeaf(VA);
       int i = t.index(VA);
@@ -242,7 +242,7 @@ final class ShootdownRaceTest {
       PageTable.Leaf leaf = t.makeLeaf(VA);
       int i = t.index(VA);
       Cpu cpu = w.machine.cpu(1);
-      AtomicBoolean stop = new AtomicBoolean();
+      AtomicBoolean stop = w.stop;
       w.actor(
           "storer",
           () -> {
@@ -281,7 +281,7 @@ final class ShootdownRaceTest {
       w.machine.memory().store(15, 0, 7);
       PhysicalMemory memory = w.machine.memory();
       Cpu cpu = w.machine.cpu(1);
-      AtomicBoolean stop = new AtomicBoolean();
+      AtomicBoolean stop = w.stop;
       w.actor(
           "switcher",
           () -> {
@@ -323,13 +323,48 @@ final class ShootdownRaceTest {
     }
   }
 
+  /** A stranger changes an entry's two halves while loads read them. */
+  @Test
+  void hw6_strangersLoad_neverLeadsALoadToAnotherPage() {
+    try (HwWorld w = HwWorld.of(b -> b.tlbEntries(1))) {
+      PageTable t = w.table();
+      Cpu cpu = w.machine.cpu(1);
+      for (int p = 0; p < 4; p++) {
+        set(t, VA + 4096L * p, p, RO);
+        w.machine.memory().poison(p, p);
+      }
+      AtomicBoolean stop = w.stop;
+      w.actor(
+          "loader",
+          () -> {
+            cpu.switchTo(t);
+            while (!stop.get()) {
+              for (int p = 0; p < 4; p++) {
+                for (int n = 0; n < 20; n++) {
+                  long v = cpu.load(VA + 4096L * p);
+                  if (v != p) {
+                    throw new AssertionError("loaded " + v + " from page " + p);
+                  }
+                }
+              }
+            }
+          });
+      long k = 0;
+      for (long until = until(); (left(until) || k < ROUNDS) && !w.someoneDied(); k++) {
+        cpu.speculateFrom(VA + 4096L * (k % 4));
+      }
+      stop.set(true);
+      w.join();
+    }
+  }
+
   @Test
   void adds_ofTwoProcessors_loseNone_underShootdowns() {
     try (HwWorld w = HwWorld.with(MmuOptions.NONE.withSpeculate(true))) {
       int rounds = 300_000;
       PageTable t = w.table();
       set(t, VA, 3, RW);
-      AtomicBoolean stop = new AtomicBoolean();
+      AtomicBoolean stop = w.stop;
       for (int c = 0; c < 2; c++) {
         Cpu cpu = w.machine.cpu(c);
         w.actor(
