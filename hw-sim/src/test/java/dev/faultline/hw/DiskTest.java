@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.TreeSet;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -269,19 +270,30 @@ final class DiskTest {
     }
   }
 
-  /** Submits a request that keeps the disk busy, then one for each block, and returns the order of completion. */
+  /** Keeps the disk busy at block 500 until one request for each block is queued; returns the order of completion. */
   private static List<Long> orderOf(DiskProfile profile, long... blocks) {
     try (HwWorld w = HwWorld.of(b -> b.disk(profile))) {
       List<Long> order = new CopyOnWriteArrayList<>();
+      CountDownLatch queued = new CountDownLatch(1);
       DiskRequest first = request(true, 500, 1, 0, 0);
+      first.callback = () -> hold(queued);
       w.machine.disk().submit(first);
       for (long block : blocks) {
         DiskRequest r = request(false, block, 1, 0, 1);
         r.callback = () -> order.add(r.block);
         w.machine.disk().submit(r);
       }
+      queued.countDown();
       awaitIdle(w);
       return order;
+    }
+  }
+
+  private static void hold(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
   }
 

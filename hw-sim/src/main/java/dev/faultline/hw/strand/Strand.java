@@ -27,6 +27,8 @@ public abstract class Strand {
    */
   public @Nullable Object context;
 
+  StrandLock.@Nullable Waiter spareWaiter; // (T) on no lock's stack
+
   private final int id; // (C) in order of creation within one supply
   private final String name; // (C)
   private final boolean controlled; // (C)

@@ -23,7 +23,7 @@ public class StrandLock {
    *              the whole stack and wakes everybody in it; who loses the race pushes itself again. A strand that wins
    *              after pushing
    *              leaves its node behind, which costs one spurious permit later.
-   * Allocation   only a strand that parks allocates (its node).
+   * Allocation   a strand that parks uses its node again, unless it won after pushing and left the node on a stack.
    */
   private static final VarHandle OWNER;
   private static final VarHandle WAITERS;
@@ -43,7 +43,8 @@ public class StrandLock {
   private volatile @Nullable Strand owner; // (A)
   private volatile @Nullable Waiter waiters; // (A)
 
-  private static final class Waiter {
+  /** A strand that gave up spinning. Belongs to it while detached, so that it can be used again. */
+  static final class Waiter {
     final Strand strand;
     @Nullable Waiter next; // written before the push
     volatile boolean detached;
@@ -118,7 +119,11 @@ public class StrandLock {
       }
       Thread.onSpinWait();
     }
-    Waiter w = new Waiter(me);
+    Waiter w = me.spareWaiter;
+    if (w == null) {
+      w = new Waiter(me);
+    }
+    me.spareWaiter = null; // until it is off every stack again
     while (true) {
       w.detached = false;
       Waiter head;
@@ -133,6 +138,7 @@ public class StrandLock {
         me.park();
       }
       if (owner == null && OWNER.compareAndSet(this, (Strand) null, me)) {
+        me.spareWaiter = w;
         return;
       }
     }

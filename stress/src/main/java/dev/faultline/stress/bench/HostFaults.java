@@ -2,7 +2,11 @@ package dev.faultline.stress.bench;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.lang.reflect.Field;
+import java.nio.ByteBuffer;
 import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -19,7 +23,6 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import sun.misc.Unsafe;
 
 /**
  * The host kernel's own page faults, for comparison: first touch of anonymous memory, and first touch of a mapped file
@@ -33,17 +36,23 @@ public class HostFaults {
   private static final int PAGE = 4096;
   private static final int PAGES = 16384; // 64 MiB: always a mapping of its own, above any allocator's threshold
 
-  private static final Unsafe UNSAFE = unsafe();
+  // sun.misc.Unsafe, by method handles: the one way, on every JDK from 17 on, to memory that the JVM has not touched itself
+  private static final MethodHandle ALLOCATE = unsafe("allocateMemory", long.class, long.class);
+  private static final MethodHandle FREE = unsafe("freeMemory", void.class, long.class);
+  private static final MethodHandle PUT = unsafe("putLong", void.class, long.class, long.class);
+  private static final MethodHandle CLEAN = unsafe("invokeCleaner", void.class, ByteBuffer.class);
 
   private long anonymous;
   private Path file;
   private MappedByteBuffer mapped;
 
-  private static Unsafe unsafe() {
+  private static MethodHandle unsafe(String name, Class<?> result, Class<?>... parameters) {
     try {
-      Field f = Unsafe.class.getDeclaredField("theUnsafe");
+      Class<?> type = Class.forName("sun.misc.Unsafe");
+      Field f = type.getDeclaredField("theUnsafe");
       f.setAccessible(true);
-      return (Unsafe) f.get(null);
+      MethodHandle m = MethodHandles.publicLookup().findVirtual(type, name, MethodType.methodType(result, parameters));
+      return m.bindTo(f.get(null));
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -63,9 +72,8 @@ public class HostFaults {
 
   /** Makes fresh mappings. */
   @Setup(Level.Invocation)
-  @SuppressWarnings("removal") // the one way to memory that the JVM has not touched itself
-  public void map() {
-    anonymous = UNSAFE.allocateMemory((long) PAGES * PAGE);
+  public void map() throws Throwable {
+    anonymous = (long) ALLOCATE.invokeExact((long) PAGES * PAGE);
     try (FileChannel c = FileChannel.open(file, StandardOpenOption.READ)) {
       mapped = c.map(FileChannel.MapMode.READ_ONLY, 0, (long) PAGES * PAGE);
     } catch (IOException e) {
@@ -74,20 +82,18 @@ public class HostFaults {
   }
 
   @TearDown(Level.Invocation)
-  @SuppressWarnings("removal")
-  public void unmap() {
-    UNSAFE.freeMemory(anonymous);
-    UNSAFE.invokeCleaner(mapped);
+  public void unmap() throws Throwable {
+    FREE.invokeExact(anonymous);
+    CLEAN.invokeExact((ByteBuffer) mapped);
   }
 
   /** Zero-fill faults of the host. */
   @Benchmark
   @OperationsPerInvocation(PAGES)
-  @SuppressWarnings("removal")
-  public void zeroFill() {
+  public void zeroFill() throws Throwable {
     long base = anonymous;
     for (int i = 0; i < PAGES; i++) {
-      UNSAFE.putLong(base + (long) i * PAGE, i);
+      PUT.invokeExact(base + (long) i * PAGE, (long) i);
     }
   }
 

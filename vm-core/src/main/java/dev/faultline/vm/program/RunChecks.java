@@ -15,8 +15,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All detectors that suit a run of a program: the content oracle on every access, samples of the invariants as it runs, and all of them when
- * it has ended.
+ * All detectors that suit a run of a program: the content oracle on every access, samples of the invariants as it
+ * runs, and all of them when it has ended.
  */
 public final class RunChecks {
   private static final long SAMPLE_NANOS = 2_000_000;
@@ -71,7 +71,10 @@ public final class RunChecks {
     }
   }
 
-  /** Checks all invariants, and the files' contents, once all processes have ended. The caller is a strand of the kernel's machine. */
+  /**
+   * Checks all invariants, and the files' contents, once all processes have ended. The caller is a strand of the
+   * kernel's machine.
+   */
   public void atRest() {
     if (!Quiescence.await(kernel, REST_NANOS)) {
       findings.add(Finding.Kind.HANG, "I-58 the kernel does not come to rest though all processes have ended");

@@ -446,7 +446,7 @@ final class CollapseTest {
           held.add(random.nextBoolean() ? o : window(o, random));
         }
         o = window(o, random);
-        fill(o, random, 100 * (level + 1));
+        fill(o, random, 100L * (level + 1));
       }
       held.add(o);
       List<long[]> before = held.stream().map(this::contents).toList();

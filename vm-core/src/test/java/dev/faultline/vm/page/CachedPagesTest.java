@@ -79,6 +79,7 @@ final class CachedPagesTest {
   }
 
   /** What makes a cached page unfit to be taken. */
+  @SuppressWarnings("ImmutableEnumChecker") // lambdas that capture nothing
   private enum Unfit {
     BUSY((t, on) -> t.setBusy(on), VmPage::isBusy),
     IN_IO((t, on) -> t.bed.locked(t.victims, () -> t.head.addBusyCount(on ? 1 : -1)), m -> m.busyCount() == 1),
