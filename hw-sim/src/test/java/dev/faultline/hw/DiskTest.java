@@ -274,10 +274,15 @@ final class DiskTest {
   private static List<Long> orderOf(DiskProfile profile, long... blocks) {
     try (HwWorld w = HwWorld.of(b -> b.disk(profile))) {
       List<Long> order = new CopyOnWriteArrayList<>();
+      CountDownLatch busy = new CountDownLatch(1);
       CountDownLatch queued = new CountDownLatch(1);
       DiskRequest first = request(true, 500, 1, 0, 0);
-      first.callback = () -> hold(queued);
+      first.callback = () -> {
+        busy.countDown();
+        hold(queued);
+      };
       w.machine.disk().submit(first);
+      hold(busy); // until then the elevator might take up another one before it
       for (long block : blocks) {
         DiskRequest r = request(false, block, 1, 0, 1);
         r.callback = () -> order.add(r.block);

@@ -33,16 +33,15 @@ import org.jspecify.annotations.Nullable;
  * side by side.
  *
  * <p>Booting starts no thread: the page daemon and the interrupt strands start when first needed. The kernel's
- * operations are to be called
- * on strands of its machine that are kernel threads ({@link #call} makes one of the calling thread).
+ * operations are to be called on strands of its machine that are kernel threads ({@link #call} makes one of the calling
+ * thread).
  */
 public final class Kernel implements AutoCloseable {
   /*
    * Implementation overview
    *
    * Construction runs upward through the packages; where a lower package needs a higher one it has declared an
-   * interface, which is
-   * installed here before any thread runs. All fields are constant.
+   * interface, which is installed here before any thread runs. All fields are constant.
    *
    * A strand that dies takes the kernel down with it: the first cause is kept, and whoever closes or asks gets it.
    */

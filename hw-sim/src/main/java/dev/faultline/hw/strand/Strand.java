@@ -6,16 +6,14 @@ import org.jspecify.annotations.Nullable;
  * A flow of control in a simulated world.
  *
  * <p>A strand may block, wait, spin and announce its steps only through the methods here; they are to be called by the
- * strand itself,
- * except {@link #unpark}, {@link #name}, {@link #id} and {@link #controlled}, which anybody may call.
+ * strand itself, except {@link #unpark}, {@link #name}, {@link #id} and {@link #controlled}, which anybody may call.
  */
 public abstract class Strand {
   /*
    * Implementation overview
    *
    * A strand is found from its thread: pooled threads are StrandThreads and carry it in a field (one type test and one
-   * load, which is
-   * what the kernel's hot paths pay), other threads that were attached carry it in a thread local.
+   * load, which is what the kernel's hot paths pay), other threads that were attached carry it in a thread local.
    *
    * Permits are those of java.util.concurrent.locks.LockSupport: at most one, and park may return without one. Callers
    * loop.

@@ -8,8 +8,7 @@ import org.jspecify.annotations.Nullable;
  * A mutual exclusion lock between strands: not recursive, not fair, with its owner on view.
  *
  * <p>This is the raw lock; kernel code takes it through a class that adds rank, name and mode. Acquisition, a failed or
- * successful try,
- * and release are schedule points.
+ * successful try, and release are schedule points.
  */
 public class StrandLock {
   /*

@@ -26,8 +26,7 @@ import org.openjdk.jmh.annotations.TearDown;
 
 /**
  * The host kernel's own page faults, for comparison: first touch of anonymous memory, and first touch of a mapped file
- * that is in the
- * host's page cache. One word a page of 4 KiB; the mapping itself is not timed.
+ * that is in the host's page cache. One word a page of 4 KiB; the mapping itself is not timed.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -36,7 +35,8 @@ public class HostFaults {
   private static final int PAGE = 4096;
   private static final int PAGES = 16384; // 64 MiB: always a mapping of its own, above any allocator's threshold
 
-  // sun.misc.Unsafe, by method handles: the one way, on every JDK from 17 on, to memory that the JVM has not touched itself
+  // sun.misc.Unsafe, by method handles: the one way, on every JDK from 17 on,
+      to memory that the JVM has not touched itself
   private static final MethodHandle ALLOCATE = unsafe("allocateMemory", long.class, long.class);
   private static final MethodHandle FREE = unsafe("freeMemory", void.class, long.class);
   private static final MethodHandle PUT = unsafe("putLong", void.class, long.class, long.class);

@@ -9,8 +9,7 @@ import java.util.Map;
 
 /**
  * Notices from outside that a kernel makes no progress: for a long time no command, no fault and no disk transfer,
- * though no process
- * sleeps for time to pass. Takes no lock that a hanging kernel could hold.
+ * though no process sleeps for time to pass. Takes no lock that a hanging kernel could hold.
  */
 final class Stall {
   private static final long PATIENCE_NANOS = 30_000_000_000L;

@@ -5,8 +5,7 @@ import java.util.Set;
 
 /**
  * One named deviation from the correct kernel: a historical switch of vm-semantics 5.6 (later also a bug of the
- * museum), selected when a
- * kernel boots and consulted at the one place where the step, lock, check or order is dropped.
+ * museum), selected when a kernel boots and consulted at the one place where the step, lock, check or order is dropped.
  */
 public enum Defect {
   /** Bypass tests one page too many; merely conservative (3.3). */

@@ -2,8 +2,7 @@ package dev.faultline.vm.base;
 
 /**
  * The kernel found its own state corrupt: where the original panics. Always on, and never caught but by the harness,
- * which dumps the
- * state first.
+ * which dumps the state first.
  */
 public final class KernelPanic extends Error {
   private static final long serialVersionUID = 1L;

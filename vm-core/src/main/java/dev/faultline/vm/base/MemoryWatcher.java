@@ -4,8 +4,7 @@ import java.util.function.LongUnaryOperator;
 
 /**
  * Follows what the memory of a kernel's processes holds, beside the kernel, to judge what the kernel makes of it.
- * Declared here so that
- * the process layer can tell a watcher that it does not know.
+ * Declared here so that the process layer can tell a watcher that it does not know.
  */
 public interface MemoryWatcher {
   /** Returns the watcher of a new, empty address space. */

@@ -7,10 +7,8 @@ import org.jspecify.annotations.Nullable;
  * uses it did.
  *
  * <p>One process at a time uses an address space (after vfork the parent waits), so the calls here are made by one
- * thread at a time, in
- * program order with the accesses, and none is made while an access is under way. Addresses and lengths are whole
- * pages. A call that was
- * refused is not told, except where a method says so.
+ * thread at a time, in program order with the accesses, and none is made while an access is under way. Addresses and
+ * lengths are whole pages. A call that was refused is not told, except where a method says so.
  *
  * @see MemoryWatcher
  */

@@ -17,14 +17,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Knows what each load may return, per word, across fork, copy-on-write, sharing, files, eviction and pagein; and which
- * accesses must not go
- * through at all.
+ * accesses must not go through at all.
  *
  * <p>It learns of the accesses at the instant of their hardware step, from the processors that it is {@link #install
- * installed} on, and of
- * everything else from the process layer, through {@link MemoryWatcher} and {@link SpaceWatcher}. An access by a strand
- * that is no
- * {@link SpaceWatcher.Holder}, or has no watcher, is made and not judged.
+ * installed} on, and of everything else from the process layer, through {@link MemoryWatcher} and {@link SpaceWatcher}.
+ * An access by a strand that is no {@link SpaceWatcher.Holder}, or has no watcher, is made and not judged.
  *
  * @see "vm-semantics 7.6 reference oracle; I-48, I-61, I-62, I-63"
  */
@@ -142,8 +139,7 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
 
   /**
    * Compares an address space's contents, page by page, with what the kernel has (I-48). Nobody runs in it, nor in one
-   * that it shares memory
-   * with, and the kernel is at rest.
+   * that it shares memory with, and the kernel is at rest.
    *
    * @return how many pages were compared
    */

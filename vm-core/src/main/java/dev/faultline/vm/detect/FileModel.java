@@ -9,8 +9,7 @@ import org.jspecify.annotations.Nullable;
  * What the oracle knows of a file: its words as last stored through any mapping, and its length.
  *
  * <p>A page is numbered by its place in the file. Each access moves the data itself, with the page locked, so that file
- * and memory change
- * together however many processors are at it.
+ * and memory change together however many processors are at it.
  */
 final class FileModel extends SharedSegment {
   /*
@@ -206,8 +205,7 @@ final class FileModel extends SharedSegment {
 
   /**
    * Returns whether a load through a private mapping may find {@code got} while the page may be copied at any time
-   * since a watch began, or
-   * not yet.
+   * since a watch began, or not yet.
    */
   boolean allowsCopied(long offset, long got) {
     ModelPage p = pages.getOrMake(offset >>> pageShift);
@@ -281,8 +279,7 @@ final class FileModel extends SharedSegment {
 
   /**
    * What was stored past an end of the file that goes, and may have become zero, is one or the other from now on: the
-   * next load tells, if
-   * it is still in the file.
+   * next load tells, if it is still in the file.
    */
   private void settleTail(long end) {
     long base = end & -(1L << pageShift);

@@ -6,9 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What the oracle knows of memory that address spaces share by inheritance, at the same addresses in each: a page is
- * numbered by its address.
- * It may have been a private mapping of a file when it began to be shared; then pages that nobody stored to are still
- * the file's.
+ * numbered by its address. It may have been a private mapping of a file when it began to be shared; then pages that
+ * nobody stored to are still the file's.
  */
 final class GroupModel extends SharedSegment {
   final @Nullable FileModel file; // (C)

@@ -8,8 +8,7 @@ import org.jspecify.annotations.Nullable;
 final class MappedRange {
   /**
    * One shared mapping of a file, with those that a fork shared it with. Its stores go to the file, until a fork copies
-   * it: from then on
-   * they may or may not (vm-semantics 3.4, copy_entry), and nothing is promised of it.
+   * it: from then on they may or may not (vm-semantics 3.4, copy_entry), and nothing is promised of it.
    */
   static final class Window {
     final FileModel file; // (C)

@@ -10,8 +10,7 @@ import org.jspecify.annotations.Nullable;
  * What the oracle knows of one page: for each word the value, or the values that it may have.
  *
  * <p>A page of a space's own tree is used by one thread at a time, and not changed unless that tree owns it. A page of
- * a shared tree is used
- * with its {@link #lock} held.
+ * a shared tree is used with its {@link #lock} held.
  */
 final class ModelPage {
   /*

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
  * The oracle's pages by number: a sparse radix tree.
  *
  * <p>Used in one of two ways, never both at once. A space's own tree is changed by one thread at a time ({@link #put},
- * {@link #clear}) and can
- * be copied in no time ({@link #copy}). A shared tree only grows ({@link #getOrMake}), by anybody at once.
+ * {@link #clear}) and can be copied in no time ({@link #copy}). A shared tree only grows ({@link #getOrMake}), by
+ * anybody at once.
  */
 final class PageTree {
   /*

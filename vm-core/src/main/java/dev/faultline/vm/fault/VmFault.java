@@ -322,8 +322,7 @@ public final class VmFault {
     f.m = m;
     if (d(Decision.D19, m == null)) {
       // Our own placeholder's free is no news: taken for some, it would have us try again for ever where one page is
-      // free and two are
-      // needed, and in UP mode without ever letting the daemon in.
+      // free and two are needed, and in UP mode without ever letting the daemon in.
       long gen = f.thread.memoryGen + (f.object != f.firstObject ? 1 : 0);
       unlockAndDeallocate(f);
       return awaitMemory(f, gen);
@@ -417,8 +416,7 @@ public final class VmFault {
 
   /**
    * The pager does not have the page at hand, or there is none to ask (R37): a partially valid page gets zeros where it
-   * is invalid and
-   * counts as found at its own level; a wholly invalid one is as good as absent. Caller holds O.
+   * is invalid and counts as found at its own level; a wholly invalid one is as good as absent. Caller holds O.
    *
    * @return whether the page counts as found
    */

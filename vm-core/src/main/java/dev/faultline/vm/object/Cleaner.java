@@ -15,8 +15,7 @@ public interface Cleaner {
 
   /**
    * Writes a dirty page and suitable neighbours. Caller holds O(o) and no other mutex; O(o) is <em>not</em> held on
-   * return. The page is
-   * not busy and belongs to {@code o}. One pip of the caller keeps {@code o}.
+   * return. The page is not busy and belongs to {@code o}. One pip of the caller keeps {@code o}.
    *
    * @return pages whose write was started or done
    */

@@ -19,10 +19,9 @@ public final class ObjectPages {
    * Implementation overview
    *
    * A range is worked off by offset, from a list of the offsets resident at the start: every wait for a busy page and
-   * every write drops
-   * O(o), after which the page is looked up again. Our pip keeps o and its chain across those gaps; pages that come
-   * later were entered
-   * after the range was looked at, and for a clean of the whole object have set OBJ_WRITEABLE again (R17).
+   * every write drops O(o), after which the page is looked up again. Our pip keeps o and its chain across those gaps;
+   * pages that come later were entered after the range was looked at, and for a clean of the whole object have set
+   * OBJ_WRITEABLE again (R17).
    */
   private final VmObjects module; // (C)
 

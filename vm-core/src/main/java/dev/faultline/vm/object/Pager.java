@@ -21,8 +21,7 @@ public interface Pager {
 
   /**
    * Reads pages in. On entry all are busy by the caller, invalid (the requested one may be partly valid), in {@code o}
-   * at consecutive
-   * offsets, and the caller holds pip. No mutex is held on entry or on return; may sleep.
+   * at consecutive offsets, and the caller holds pip. No mutex is held on entry or on return; may sleep.
    *
    * @param req index of the requested page
    * @return OK: the page then found at the offset is the answer, valid and busy; all others were made valid,
@@ -33,8 +32,7 @@ public interface Pager {
 
   /**
    * Writes pages out. On entry all are busy and write-protected, and one pip a page is held. No mutex held; may sleep
-   * unless the caller is
-   * the page daemon.
+   * unless the caller is the page daemon.
    *
    * @param results one code a page; PEND leaves page and pip to the pager's completion
    */

@@ -13,8 +13,7 @@ public interface SwapTransfer {
 
   /**
    * Gives {@code dst}, a DEFAULT object, the whole block table of {@code src}: dst becomes SWAP with paging_offset
-   * src.paging_offset +
-   * offset, blocks in front of it are freed, src becomes DEFAULT.
+   * src.paging_offset + offset, blocks in front of it are freed, src becomes DEFAULT.
    */
   void takeOver(VmObject src, VmObject dst, long offset);
 

@@ -10,8 +10,7 @@ import org.jspecify.annotations.Nullable;
  * Reference counted.
  *
  * <p>Accessors want O(this) held unless they say otherwise. Operations that make and unmake objects are in {@link
- * VmObjects}, {@link
- * Collapse} and {@link ObjectPages}; the methods here with the original's names call them.
+ * VmObjects}, {@link Collapse} and {@link ObjectPages}; the methods here with the original's names call them.
  */
 public final class VmObject extends PageOwner {
   /*

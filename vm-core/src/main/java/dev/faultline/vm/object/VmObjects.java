@@ -166,8 +166,7 @@ public final class VmObjects {
 
   /**
    * vm_object_shadow: a new DEFAULT object of {@code length} bytes over {@code o} at {@code offset}. The caller's
-   * reference to {@code o}
-   * moves into the backing link. The map entry that will hold the result is write-locked.
+   * reference to {@code o} moves into the backing link. The map entry that will hold the result is write-locked.
    */
   public VmObject shadow(VmObject o, long offset, long length) {
     VmObject s = allocate(ObjectType.DEFAULT, length, null, null, o.chainVnode());
@@ -235,8 +234,7 @@ public final class VmObjects {
 
   /**
    * The reference left on {@code o} is presumably its shadow r's: waits until both are quiet, then collapses r over o.
-   * Enters with both
-   * locked and r pinned; leaves with neither locked.
+   * Enters with both locked and r pinned; leaves with neither locked.
    *
    * @return r, whose pin is to be dropped
    */

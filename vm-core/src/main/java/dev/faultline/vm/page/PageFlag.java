@@ -5,8 +5,7 @@ import java.util.Set;
 
 /**
  * The names of the page flags of vm-semantics 1.5, for reports. The bits themselves are split by guard over several
- * words of {@link
- * VmPage} (R5); queue membership is a field of its own.
+ * words of {@link VmPage} (R5); queue membership is a field of its own.
  */
 public enum PageFlag {
   BUSY(VmPage.BUSY),

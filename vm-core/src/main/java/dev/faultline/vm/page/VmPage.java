@@ -7,8 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One resident page: a frame of physical memory and what it holds. One exists for each frame, for the life of the
- * machine; device pages
- * are made as they are needed and are {@link #isFictitious fictitious}.
+ * machine; device pages are made as they are needed and are {@link #isFictitious fictitious}.
  */
 public final class VmPage implements Channel {
   /*

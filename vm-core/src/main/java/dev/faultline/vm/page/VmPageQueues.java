@@ -144,8 +144,7 @@ public final class VmPageQueues {
 
   /**
    * vm_page_activate, made one test-and-act (R35): an unwired page that is not active goes to the active tail; a wired
-   * one ends on no
-   * queue; an active one stays.
+   * one ends on no queue; an active one stays.
    */
   @GuardedBy("lock")
   public void activateLocked(VmPage m) {

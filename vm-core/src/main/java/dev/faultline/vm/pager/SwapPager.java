@@ -41,10 +41,10 @@ public final class SwapPager implements Pager, SwapTransfer {
    *            paging offset; locked records, hence the chosen blocks.
    * Errors     A failed write leaves its page dirty; its block no longer counts as valid (R39; H-SWERR leaves the bit)
    *            and is kept for the next try, unless reclaim wants it first.
-   * Invariants I-29, I-44 to I-47, see checkInvariants.
-   * Departures A read always takes a transfer of the pool, never a control block, and locks no record: its blocks are
-   *            valid and its pages busy, so neither reclaim nor anybody else frees them. Tables are sparse and cover
-   *            any offset, so that no page is beyond them. Nobody sleeps on poip, so nothing wakes it.
+   * Invariants I-29, I-44 to I-47, see checkInvariants. Departures A read always takes a transfer of the pool, never a
+   * control block, and locks no record: its blocks are valid and its pages busy, so neither reclaim nor anybody else
+   * frees them. Tables are sparse and cover any offset, so that no page is beyond them. Nobody sleeps on poip, so
+   * nothing wakes it.
    */
   static final int DMMAX_PAGES = 16; // 128 blocks: no transfer straddles a multiple of it
   private static final int NPENDINGIO = 10;

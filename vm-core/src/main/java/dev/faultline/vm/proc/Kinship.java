@@ -327,8 +327,7 @@ final class Kinship {
 
   /**
    * Kills the largest process by resident count, unless an earlier victim is still exiting. The caller then wakes those
-   * who wait for
-   * memory.
+   * who wait for memory.
    *
    * @return whether a victim is on its way out
    */

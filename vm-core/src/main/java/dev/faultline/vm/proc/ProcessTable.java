@@ -31,8 +31,7 @@ public final class ProcessTable implements ProcessWalker {
    * Implementation overview
    *
    * A process's strand begins in the kernel, takes a processor on its way to user mode, runs its main, which ends with
-   * exit, and then
-   * counts itself off. Kinship knows who waits for whom; what is here is about strands.
+   * exit, and then counts itself off. Kinship knows who waits for whom; what is here is about strands.
    */
   /** Where user addresses end: half of a 48-bit space. */
   private static final long USER_END = 1L << 47;
@@ -114,8 +113,8 @@ public final class ProcessTable implements ProcessWalker {
 
   /**
    * Makes the calling thread, which is no strand, the thread of a new process, in user mode on a processor: for
-   * benchmarks and tests that
-   * bring their own threads. It is to call {@link SystemCalls#exit} and then {@link #abandon}.
+   * benchmarks and tests that bring their own threads. It is to call {@link SystemCalls#exit} and then {@link
+   * #abandon}.
    *
    * @param vmspace an address space whose reference the process takes over, or null for an empty one of its own
    */

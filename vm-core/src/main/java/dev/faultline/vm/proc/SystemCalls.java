@@ -26,8 +26,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The system calls of VM programs. Each is called by the process's own thread in user mode, and enters and leaves the
- * kernel; a call that
- * is refused has changed nothing.
+ * kernel; a call that is refused has changed nothing.
  *
  * @see "vm-semantics 3.8; vm_mmap.c, kern_fork.c, kern_exit.c, kern_exec.c"
  */
@@ -181,8 +180,7 @@ public final class SystemCalls {
 
   /**
    * pmap_object_init_pt: enters the resident pages of a file read-only, so that they need no fault. M write is held,
-   * the range was mapped
-   * just now; the file's object is under the mapping or in it.
+   * the range was mapped just now; the file's object is under the mapping or in it.
    */
   private void enterResident(VmMap map, long address, VmObject file, long offset, long size, int prot) {
     Pmap pmap = map.pmap();

@@ -8,8 +8,7 @@ import dev.faultline.vm.fault.VmFault;
 
 /**
  * A process's memory accesses, made on the processor that it holds, and the trap handler that mends those that fault.
- * For the process's
- * own thread in user mode; addresses are multiples of 8.
+ * For the process's own thread in user mode; addresses are multiples of 8.
  *
  * @see "vm-semantics 3.8 page fault trap, 6.1, 6.2; trap.c"
  */
@@ -18,11 +17,9 @@ public final class UserAccess {
    * Implementation overview
    *
    * An access that faults has done nothing; the trap handler has the kernel mend the fault and the access is made
-   * again, on the processor
-   * that the thread then has. Spurious faults (HW4) go the same way: the processor has dropped the entry that refused,
-   * so the second
-   * try walks, and the fault handler finds nothing to do.
-   * The fault counts as a write if the access would have stored, whatever the processor said was missing.
+   * again, on the processor that the thread then has. Spurious faults (HW4) go the same way: the processor has dropped
+   * the entry that refused, so the second try walks, and the fault handler finds nothing to do. The fault counts as a
+   * write if the access would have stored, whatever the processor said was missing.
    */
   private final ProcThread thread; // (C)
   private final VmFault fault; // (C)

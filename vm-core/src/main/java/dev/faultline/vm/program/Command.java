@@ -5,8 +5,7 @@ import dev.faultline.vm.base.VmProt;
 
 /**
  * One command of a program, as fields that are used again for the next one. What a field means for an {@link Op} is
- * said at its {@link
- * Operand}; a field that the command does not have keeps an old value.
+ * said at its {@link Operand}; a field that the command does not have keeps an old value.
  */
 public class Command {
   private static final Inheritance[] INHERITANCES = Inheritance.values();

@@ -8,10 +8,8 @@ import java.io.IOException;
 final class CommandWriter {
   /*
    * The form: one byte with the ordinal of the Op, and NEXT_LINE if the command stands in the line after the previous
-   * one's; else the
-   * number of lines in between as a varint. Then the operands in order: an address as the zigzag varint of its
-   * difference from the
-   * section's previous one, protection and choices as a byte, all else as a varint.
+   * one's; else the number of lines in between as a varint. Then the operands in order: an address as the zigzag varint
+   * of its difference from the section's previous one, protection and choices as a byte, all else as a varint.
    */
   static final int NEXT_LINE = 0x80;
   /** No command takes more bytes than this. */

@@ -2,8 +2,7 @@ package dev.faultline.vm.program;
 
 /**
  * Takes what the processes of a program print. Called by all of them at once, so it must be thread-safe, and it must
- * not sleep in the
- * kernel; {@code System.out::write} will do.
+ * not sleep in the kernel; {@code System.out::write} will do.
  */
 @FunctionalInterface
 public interface LineSink {

@@ -4,21 +4,16 @@ import dev.faultline.vm.base.Inheritance;
 
 /**
  * What one process of a program can do: its memory accesses and system calls. The kernel implements it, one for each
- * process; all methods
- * are called by the process's own thread, any may sleep in the kernel, and those that are refused have changed nothing
- * unless it is said
- * otherwise.
+ * process; all methods are called by the process's own thread, any may sleep in the kernel, and those that are refused
+ * have changed nothing unless it is said otherwise.
  *
  * <p>Every method may answer {@link Reply#SIGKILL}: the process is to end now. Whatever was answered before, the last
  * call is {@link #exit}.
  *
  * <p>Addresses and lengths are in bytes, checked as far as the language goes: addresses of ranges are multiples of
- * {@link
- * VmProgram#PAGE_SIZE}, lengths are 1 or more, ranges end at or below {@link VmProgram#USER_END}. Lengths of ranges of
- * pages are not
- * rounded yet. Protections come as written; widening them as the i386 does is the kernel's part. Files, processes and
- * barriers are named
- * by their index in the program's lists.
+ * {@link VmProgram#PAGE_SIZE}, lengths are 1 or more, ranges end at or below {@link VmProgram#USER_END}. Lengths of
+ * ranges of pages are not rounded yet. Protections come as written; widening them as the i386 does is the kernel's
+ * part. Files, processes and barriers are named by their index in the program's lists.
  */
 public interface ProcessCalls {
   /** Maps zero-filled memory at {@code address} instead of what is there. */

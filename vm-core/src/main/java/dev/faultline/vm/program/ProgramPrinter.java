@@ -8,8 +8,7 @@ import java.util.stream.IntStream;
 
 /**
  * Writes a program as text again: one blank between words, no comments, every file declared, addresses, lengths and
- * values in
- * hexadecimal. What is read from that text is the same program but for its line numbers.
+ * values in hexadecimal. What is read from that text is the same program but for its line numbers.
  */
 public final class ProgramPrinter {
   private ProgramPrinter() {}

@@ -4,8 +4,7 @@ import java.util.concurrent.atomic.LongAdder;
 
 /**
  * Carries out a program: each process's commands in order, on the thread that the kernel gives the process. Starts no
- * thread and never
- * blocks by itself; what blocks are the {@link ProcessCalls}. One for each run of a program.
+ * thread and never blocks by itself; what blocks are the {@link ProcessCalls}. One for each run of a program.
  */
 public final class ProgramRunner {
   private static final int COUNT_EVERY = 256;
@@ -42,8 +41,7 @@ public final class ProgramRunner {
 
   /**
    * Carries out the section of a process, on the process's own thread, and ends the process. What the calls throw ends
-   * the section too,
-   * without {@link ProcessCalls#exit}.
+   * the section too, without {@link ProcessCalls#exit}.
    *
    * @param process its index in {@link VmProgram#processes()}; the kernel starts 0 first, and every other one where it
    *     is forked

@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Bytes that are written once, from the front, and then read anywhere by any thread: in memory while they are few, in a
- * temporary file
- * that nobody else sees and that is gone when this is closed otherwise.
+ * temporary file that nobody else sees and that is gone when this is closed otherwise.
  */
 final class Spool implements Closeable {
   private static final int BUFFER_BYTES_MIN = 1 << 13;

@@ -16,9 +16,8 @@ import java.util.zip.GZIPInputStream;
 
 /**
  * A VM program that was read whole and found right. Constant, may be run any number of times, also at once. Holds the
- * commands in memory
- * while they are few and in a temporary file otherwise, so it is to be closed; nothing may use a cursor of it after
- * that.
+ * commands in memory while they are few and in a temporary file otherwise, so it is to be closed; nothing may use a
+ * cursor of it after that.
  */
 public final class VmProgram implements Closeable {
   /** The page size of the language. The machine that runs the program may have another. */

@@ -6,8 +6,7 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * Splits UTF-8 text into lines of words, in constant memory however long a line is: comments and blanks are passed over
- * as they come,
- * words beyond those that any command has are not kept, and a word is bounded.
+ * as they come, words beyond those that any command has are not kept, and a word is bounded.
  */
 final class WordReader {
   private static final int WORDS_MAX = 9;

@@ -4,8 +4,7 @@ import dev.faultline.hw.strand.Strand;
 
 /**
  * Brackets kernel code that runs on an interrupt strand (a disk completion, a callout): makes the strand a kernel
- * thread on its first
- * interrupt, and holds the kernel token in UP mode (vm-semantics 6.4).
+ * thread on its first interrupt, and holds the kernel token in UP mode (vm-semantics 6.4).
  */
 public final class InterruptContext {
   private InterruptContext() {}

@@ -5,8 +5,7 @@ import dev.faultline.hw.strand.StrandLock;
 
 /**
  * The one token of UP mode: who is in the kernel owns it; only a sleep and the return to user mode give it up. In the
- * other modes it
- * does nothing.
+ * other modes it does nothing.
  */
 public final class KernelToken extends StrandLock {
   private final boolean real; // (C)

@@ -13,10 +13,8 @@ public final class MapLock implements Channel {
    * Implementation overview
    *
    * All fields are guarded by the interlock, a mutex that excludes in every mode (even NAIVE has map locks). Sleepers
-   * wait on this
-   * object and test again. A queued writer stops new readers, which is what makes nested reads deadlock-prone (R30);
-   * the recursive
-   * owner passes.
+   * wait on this object and test again. A queued writer stops new readers, which is what makes nested reads
+   * deadlock-prone (R30); the recursive owner passes.
    */
   private final SyncDomain domain; // (C)
   private final KMutex interlock; // LockRank.INTERLOCK
@@ -142,8 +140,7 @@ public final class MapLock implements Channel {
    * Turns the caller's read hold into a write hold; sleeps while other readers are there.
    *
    * <p>Between the readers' leaving and the return no writer gets in: what was decided under the read hold is still
-   * true. (With recursion
-   * in force other readers are not excluded.)
+   * true. (With recursion in force other readers are not excluded.)
    *
    * @return true if it <em>failed</em> because another upgrade was pending; the caller then holds nothing
    */

@@ -6,18 +6,15 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Checks every acquisition against the rank table while tests run, so that a deadlock is found from one run of each
- * path, without the
- * unlucky schedule (vm-semantics 5.1, I-56).
+ * path, without the unlucky schedule (vm-semantics 5.1, I-56).
  */
 public final class Witness {
   /*
    * Implementation overview
    *
    * Each kernel thread carries the mutexes that it holds, in order of acquisition, in KThread.held, which only that
-   * thread touches. A
-   * blocking acquisition must rank above all of them, or equal the highest where the sub-order allows it. A try is
-   * exempt, but what it
-   * gained counts from then on.
+   * thread touches. A blocking acquisition must rank above all of them, or equal the highest where the sub-order allows
+   * it. A try is exempt, but what it gained counts from then on.
    *
    * The sleepable locks M and V rank below all mutexes and are slept for: they are checked where they are about to be
    * taken, whether or not there will be a wait, and are counted, not listed.

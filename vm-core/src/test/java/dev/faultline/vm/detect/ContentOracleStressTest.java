@@ -31,8 +31,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The oracle beside a kernel of two hundred lines that does with frames what the real one does, on real threads: where
- * that kernel is
- * right, no finding, however the threads interleave; where it is wrong, a finding.
+ * that kernel is right, no finding, however the threads interleave; where it is wrong, a finding.
  */
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 final class ContentOracleStressTest {

@@ -15,8 +15,7 @@ import java.util.TreeSet;
 
 /**
  * Which test showed which outcome of which decision in which mode. Only what a test asserts is entered, so the table
- * does not depend on
- * how threads happened to run.
+ * does not depend on how threads happened to run.
  */
 final class DecisionLedger {
   private static final Map<Decision, Map<Boolean, TreeSet<String>>> SHOWN = new EnumMap<>(Decision.class);

@@ -338,7 +338,9 @@ final class ResidentPagesTest {
     assertThat(bed.queues.wireCount()).isZero();
   }
 
-  /** Threads with an object each, all in a few chains: an edit of a chain without its lock loses pages of the others. */
+  /**
+   * Threads with an object each, all in a few chains: an edit of a chain without its lock loses pages of the others.
+   */
   @Test
   void index_findsEveryPage_whileOthersChangeTheSameChains() {
     int threads = 3;

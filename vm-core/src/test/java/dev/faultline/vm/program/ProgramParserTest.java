@@ -33,7 +33,10 @@ class ProgramParserTest {
         .isInstanceOf(ProgramException.class).hasMessage(message).message().doesNotContain("\n");
   }
 
-  /** Checks that the one command {@code line}, in a program around it, is refused with {@code message} behind file and line. */
+  /**
+   * Checks that the one command {@code line}, in a program around it, is refused with {@code message} behind file and
+   * line.
+   */
   private static void assertLineRefused(String line, String message) {
     assertRefused("vmprogram 1\nfile f 100\nbarrier b 1\nprocess 1\n" + line + "\n", "program:5: " + message);
   }
@@ -324,7 +327,8 @@ class ProgramParserTest {
 
     @Test
     void controlCharacters_areRefused_outsideComments() throws Exception {
-      assertThat(refusal(ascii("vmprogram 1\nprocess 1\nlo\u0000ad 0x1000\n"))).isEqualTo(":3: byte 0x0: expected text");
+      assertThat(refusal(ascii("vmprogram 1\nprocess 1\nlo\u0000ad 0x1000\n")))
+          .isEqualTo(":3: byte 0x0: expected text");
       try (VmProgram p = VmProgram.of("vmprogram 1\nprocess 1 # \u0007\n")) {
         assertThat(p.commands()).isZero();
       }

@@ -26,7 +26,8 @@ class StreamingTest {
   private static final class LongProgram extends InputStream {
     private final long lines;
     private long line;
-    private byte[] text = "vmprogram 1\nprocess 1\nmmap 0x100000 0x10000000 rw- private anon\n".getBytes(StandardCharsets.US_ASCII);
+    private byte[] text = "vmprogram 1\nprocess 1\nmmap 0x100000 0x10000000 rw- private anon\n"
+        .getBytes(StandardCharsets.US_ASCII);
     private int at;
     private final byte[] command = new byte[64];
     private int end = text.length;

@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A probe that records which outcomes the fault handler's decisions had, and that can hold a faulting thread at a named
- * point or let
- * something happen there.
+ * point or let something happen there.
  */
 public final class FaultGates implements FaultProbe {
   /*

@@ -5,8 +5,7 @@ import java.util.List;
 
 /**
  * A process and some of its children that meet at a barrier of their own, each a fixed number of times. Teams form a
- * tree, and nobody
- * waits for a child before both have been to all of their meetings, so they always end.
+ * tree, and nobody waits for a child before both have been to all of their meetings, so they always end.
  */
 final class Team {
   final String barrier;

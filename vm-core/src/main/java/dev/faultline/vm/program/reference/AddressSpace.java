@@ -128,8 +128,7 @@ final class AddressSpace {
 
   /**
    * Returns the address space of a child. A range that is shared by nature and to be copied becomes private in both:
-   * they see what
-   * others store to a page of it until they store there themselves.
+   * they see what others store to a page of it until they store there themselves.
    */
   AddressSpace fork() {
     AddressSpace child = new AddressSpace();

@@ -65,8 +65,7 @@ abstract class Memory {
 
   /**
    * A file. Its last page is there whole; what lies beyond the end in it is zero until somebody stores there, and zero
-   * again after a
-   * truncation.
+   * again after a truncation.
    */
   static final class OfFile extends Memory {
     private final long seed;

@@ -16,8 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Carries out a program by itself, one command of one process at a time, and says what it prints.
  *
  * <p>A program whose processes race has several right answers; this finds the one of the order that the seed chooses.
- * Residence is
- * nobody's business but the kernel's: where {@code mincore} finds something mapped it prints {@code ?}.
+ * Residence is nobody's business but the kernel's: where {@code mincore} finds something mapped it prints {@code ?}.
  */
 public final class Reference {
   /*

@@ -33,7 +33,8 @@ class KernelAgreesTest {
     try (VmProgram p = VmProgram.of(RandomPrograms.generate(seed, options))) {
       MachineConfig machine = MachineConfig.builder().cpus(cpus).frames(frames).tickNanos(100_000).seed(seed)
           .diskBlocks(8L * SWAP_PAGES + KernelRun.fileBlocks(p, VmProgram.PAGE_SIZE)).build();
-      Kernel kernel = new Kernel(KernelConfig.builder(machine).mode(mode).swapPages(SWAP_PAGES).witness(true).build(), STRANDS);
+      Kernel kernel = new Kernel(KernelConfig.builder(machine).mode(mode).swapPages(SWAP_PAGES).witness(true).build(),
+          STRANDS);
       Findings findings = new Findings();
       ContentOracle oracle = new ContentOracle(kernel.machine().memory(), findings);
       oracle.install(kernel.machine());
@@ -52,7 +53,8 @@ class KernelAgreesTest {
 
   private static void assertAgree(int from, int to, Mode mode, int frames) throws Exception {
     RandomOptions d = RandomOptions.DEFAULT;
-    List<RandomOptions> options = List.of(d, d.wired(true).truncated(true), d.sized(12, 100, 1200), d.sized(3, 12, 100));
+    List<RandomOptions> options = List.of(d, d.wired(true).truncated(true), d.sized(12, 100, 1200),
+        d.sized(3, 12, 100));
     for (int seed = from; seed < to; seed++) {
       assertAgrees(seed, options.get(seed % options.size()), mode, seed % 8 < 4 ? 2 : 4, frames);
     }

@@ -33,7 +33,8 @@ class ReferenceTest {
   private static List<String> results(String sections) throws Exception {
     ReferenceRun run = run(sections);
     assertThat(run.stuck()).isEmpty();
-    return run.lines().stream().sorted((a, b) -> a.substring(0, a.indexOf(' ')).compareTo(b.substring(0, b.indexOf(' '))))
+    return run.lines().stream()
+        .sorted((a, b) -> a.substring(0, a.indexOf(' ')).compareTo(b.substring(0, b.indexOf(' '))))
         .map(line -> line.split(" ", 3)[2]).toList();
   }
 
@@ -84,13 +85,15 @@ class ReferenceTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"---,SIGBUS,SIGBUS,SIGBUS", "r--,0x0,SIGBUS,0x0", "-w-,0x0,0x0,0x0", "rw-,0x0,0x0,0x0", "--x,0x0,SIGBUS,0x0",
+    @CsvSource({"---,SIGBUS,SIGBUS,SIGBUS", "r--,0x0,SIGBUS,0x0", "-w-,0x0,0x0,0x0", "rw-,0x0,0x0,0x0",
+        "--x,0x0,SIGBUS,0x0",
       "r-x,0x0,SIGBUS,0x0", "rwx,0x0,0x0,0x0"})
     void anyProtection_readsAndExecutes_onI386(String prot, String load, String add, String execute) throws Exception {
       List<String> results = results("process 1\nmmap 0x1000 1 " + prot + " private anon\nload 0x1000\nadd 0x1000 0\n"
           + "touch x 0x1fff\n");
       assertThat(results.subList(0, 2)).containsExactly("load = " + load, "add = " + add);
-      assertThat(results.subList(2, results.size())).isEqualTo(execute.equals("0x0") ? List.of() : List.of("touch = SIGBUS"));
+      assertThat(results.subList(2, results.size())).isEqualTo(
+          execute.equals("0x0") ? List.of() : List.of("touch = SIGBUS"));
     }
 
     @Test
@@ -120,7 +123,8 @@ class ReferenceTest {
           load 0x12000
           store 0x12000 1
           sum 0x11ff8 16
-          """)).containsExactly("load = " + word(8), "load = " + word(4096), "load = 0x0", "load = 0x0", "load = SIGBUS",
+          """)).containsExactly(
+              "load = " + word(8), "load = " + word(4096), "load = 0x0", "load = 0x0", "load = SIGBUS",
           "store = SIGBUS", "sum = SIGBUS");
     }
 
@@ -156,7 +160,8 @@ class ReferenceTest {
           load 0x10008
           load 0x11000
           load 0x12000
-          """)).containsExactly("load = " + word(0), "load = 0x" + Long.toHexString(FileContent.word(7, 4100, 8) & 0xffffffffL),
+          """)).containsExactly(
+              "load = " + word(0), "load = 0x" + Long.toHexString(FileContent.word(7, 4100, 8) & 0xffffffffL),
           "load = 0x0", "load = SIGBUS", "load = " + word(0),
           "load = 0x" + Long.toHexString(FileContent.word(7, 4100, 8) & 0xffffffffL), "load = 0x0", "load = SIGBUS");
     }
@@ -224,7 +229,8 @@ class ReferenceTest {
           mlock 0x3000 1
           madvise 0x0 0x10000 dontneed
           mincore 0x0 0x4000
-          """)).containsExactly("msync = EINVAL", "mlock = ENOMEM", "munlock = ENOMEM", "munlock = ENOMEM", "mlock = ENOMEM",
+          """)).containsExactly(
+              "msync = EINVAL", "mlock = ENOMEM", "munlock = ENOMEM", "munlock = ENOMEM", "mlock = ENOMEM",
           "mincore = 0??0");
     }
   }
@@ -273,7 +279,8 @@ class ReferenceTest {
           store 0x2000 2
           store 0x3000 2
           store 0x4000 2
-          """)).containsExactly("load = 0x0", "load = 0x2", "load = 0x0", "load = 0x0", "store = SIGSEGV", "store = SIGSEGV");
+          """)).containsExactly(
+              "load = 0x0", "load = 0x2", "load = 0x0", "load = 0x0", "store = SIGSEGV", "store = SIGSEGV");
     }
 
     @Test
