@@ -107,7 +107,7 @@ final class StrandLockTest {
   /** The holder's time is swept over the waiter's spinning and its push: one that parks unseen stays there. */
   @Test
   void release_isSeen_byAWaiterThatIsAboutToPark() {
-    int rounds = 30_000;
+    int rounds = 6_000;
     AtomicInteger turn = new AtomicInteger();
     Strand waiter =
         start(
