@@ -4,8 +4,8 @@ package dev.faultline.hw;
 @FunctionalInterface
 public interface BlockContents {
   /**
-   * Returns one 64-bit word. Must give the same at every call; called by the disk's strand and by whoever inspects the
-   * disk.
+   * Returns one 64-bit word. Must give the same at every call; called by the disk's strand and by whoever inspects
+   * the disk.
    *
    * @param byteOffset the word's offset from the first byte of the run, a multiple of 8
    */

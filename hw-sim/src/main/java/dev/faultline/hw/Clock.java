@@ -12,8 +12,7 @@ import org.jspecify.annotations.Nullable;
  * The machine's clock: time in ticks, and callouts, which run on its interrupt strand.
  *
  * <p>Time passes as the strands' own does, until a test driver takes it in hand with {@link #stop} and moves it with
- * {@link #step}.
- * Thread-safe.
+ * {@link #step}. Thread-safe.
  *
  * @see "vm-semantics 6.4"
  */
@@ -24,10 +23,8 @@ public final class Clock {
    * What it is    A binary heap of callouts by tick, and among those of one tick by age.
    * Locks         lock (W, rank 100; a leaf) guards the fields marked (W). Not held while a callout runs.
    * The strand    Started by a callout when there is none, ends when no callout is left; it sleeps until the first is
-   *               due, or until it
-   *               is woken because an earlier one came or time was taken in hand. A callout that is cancelled does not
-   *               wake it, so a
-   *               coming and going of timeouts starts few strands.
+   *               due, or until it is woken because an earlier one came or time was taken in hand. A callout that is
+   *               cancelled does not wake it, so a coming and going of timeouts starts few strands.
    * Time          now is computed from a base that is replaced as a whole: {tick, the strands' time then, or stopped}.
    */
   private final Strands strands; // (C)
@@ -74,8 +71,7 @@ public final class Clock {
 
   /**
    * Has {@code action} run on the clock's interrupt strand, which holds nothing, in so many ticks. May be called with
-   * mutexes held; never
-   * sleeps.
+   * mutexes held; never sleeps.
    *
    * @param ticks 0 or more
    * @param action may take mutexes of the interrupt side and wake; must not sleep. What it throws ends the strand
@@ -156,9 +152,8 @@ public final class Clock {
   }
 
   /**
-   * Lets stopped time pass, tick by tick; the callouts of a tick have run before the next tick begins, and before this
-   * returns. One strand
-   * at a time may step, and no callout may.
+   * Lets stopped time pass, tick by tick; the callouts of a tick have run before the next tick begins, and before
+   * this returns. One strand at a time may step, and no callout may.
    *
    * @throws IllegalStateException if time is not stopped
    */

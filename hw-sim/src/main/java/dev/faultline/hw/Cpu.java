@@ -11,10 +11,9 @@ import org.jspecify.annotations.Nullable;
  * are multiples of 8.
  *
  * <p>At most one strand at a time makes accesses and switches on a processor: the one that holds it, by the kernel's
- * rules. An access that
- * faults does nothing but set {@link #trap}; its value is then meaningless. The holder tests for a trap after each
- * access, clears it, has
- * the kernel mend the fault, and makes the access again. Purges and inspection come from anybody, at any time.
+ * rules. An access that faults does nothing but set {@link #trap}; its value is then meaningless. The holder tests
+ * for a trap after each access, clears it, has the kernel mend the fault, and makes the access again. Purges and
+ * inspection come from anybody, at any time.
  *
  * @see "vm-semantics 6.1, 6.2"
  */
@@ -23,13 +22,12 @@ public final class Cpu extends Mmu {
    * Implementation overview
    *
    * Access        One indivisible step under T(cpu), see TlbLock. A load that hits takes nothing and validates; load
-   *               and sumWords have that
-   *               path written out, as their cost is the model's speed. Stores, adds and misses take T by CAS.
+   *               and sumWords have that path written out, as their cost is the model's speed. Stores, adds and
+   *               misses take T by CAS.
    * exact         With a content oracle, with identity stamps, and where an engine chooses the schedule, loads take T
-   *               too and announce
-   *               themselves: one flag, tested first, keeps all of that off the fast path.
-   * Schedule      One point before an access, none inside: it is one step. Under an engine nobody therefore ever waits
-   *               for T.
+   *               too and announce themselves: one flag, tested first, keeps all of that off the fast path.
+   * Schedule      One point before an access, none inside: it is one step. Under an engine nobody therefore ever
+   *               waits for T.
    */
   /** {@link #trap}: the last accesses went through. */
   public static final int NONE = NO_TRAP;
@@ -79,8 +77,7 @@ public final class Cpu extends Mmu {
 
   /**
    * Loads a table (HW9), or none, for an idle processor. Afterwards no translation of the old table is left and the
-   * processor is out of its
-   * active set. Never sleeps.
+   * processor is out of its active set. Never sleeps.
    */
   public void switchTo(@Nullable PageTable to) {
     Strand me = Strand.currentOrNull();
@@ -93,9 +90,8 @@ public final class Cpu extends Mmu {
   }
 
   /**
-   * Takes a processor that nobody runs on off a table, if it is loaded there: what a table's releaser does, so that its
-   * active set empties.
-   * May be called by anybody. Never sleeps.
+   * Takes a processor that nobody runs on off a table, if it is loaded there: what a table's releaser does, so that
+   * its active set empties. May be called by anybody. Never sleeps.
    *
    * @return whether it was loaded
    */
@@ -360,9 +356,8 @@ public final class Cpu extends Mmu {
   }
 
   /**
-   * Loads the entry for {@code va} into the TLB as hardware may at any time (HW6), whatever the options say. Called by
-   * anybody but the
-   * strand that runs here; for tests and engines.
+   * Loads the entry for {@code va} into the TLB as hardware may at any time (HW6), whatever the options say. Called
+   * by anybody but the strand that runs here; for tests and engines.
    *
    * @return whether there was a valid one
    */

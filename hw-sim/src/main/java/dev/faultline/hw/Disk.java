@@ -14,14 +14,13 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An asynchronous disk: a queue of requests, served by an interrupt strand of its own in the order and at the pace of a
- * {@link DiskProfile}.
+ * An asynchronous disk: a queue of requests, served by an interrupt strand of its own in the order and at the pace of
+ * a {@link DiskProfile}.
  *
- * <p>Overlapping requests are served in the order of submission, others in any order. Each chunk of a request moves at
- * an instant of its own
- * between submission and completion, so a kernel that wants a consistent image keeps the frames still for so long. A
- * block that was never
- * written reads as its {@link #initialContents}, zeros by default. Thread-safe.
+ * <p>Overlapping requests are served in the order of submission, others in any order. Each chunk of a request moves
+ * at an instant of its own between submission and completion, so a kernel that wants a consistent image keeps the
+ * frames still for so long. A block that was never written reads as its {@link #initialContents}, zeros by default.
+ * Thread-safe.
  *
  * @see "vm-semantics 6.3"
  */
@@ -30,19 +29,16 @@ public final class Disk {
    * Implementation overview
    *
    * What it is    The queue and everything that strands other than the disk's own may do. What happens to a request
-   *               once it is taken from
-   *               the queue is in DiskService, which runs on the disk's strand.
+   *               once it is taken from the queue is in DiskService, which runs on the disk's strand.
    * Locks         lock (D, rank 95; a leaf) guards the fields marked (D). Held for no transfer and no callback.
    * The strand    Started by the first submission, ends at close. RUNNING: it will look at the queue again. SPINNING:
-   *               it found nothing and
-   *               watches state for a moment. PARKED: it must be woken. A submitter sets RUNNING under D, and wakes it
-   *               if it was PARKED; it
-   *               goes from RUNNING to SPINNING to PARKED only under D with an empty queue, or with nothing that it
-   *               could begin now.
-   * Allocation    None once the strand runs: requests are linked through themselves, what is in service sits in reused
-   *               slots.
-   * Inspection    peek, poke and initialContents do not look whether a request for the blocks is under way: the caller
-   *               sees to that.
+   *               it found nothing and watches state for a moment. PARKED: it must be woken. A submitter sets RUNNING
+   *               under D, and wakes it if it was PARKED; it goes from RUNNING to SPINNING to PARKED only under D
+   *               with an empty queue, or with nothing that it could begin now.
+   * Allocation    None once the strand runs: requests are linked through themselves, what is in service sits in
+   *               reused slots.
+   * Inspection    peek, poke and initialContents do not look whether a request for the blocks is under way: the
+   *               caller sees to that.
    */
   static final int UNSTARTED = 0;
   static final int RUNNING = 1;
@@ -187,8 +183,8 @@ public final class Disk {
   }
 
   /**
-   * Reads blocks without a request, as many as {@code bytes} holds; words are little-endian. No request for them may be
-   * under way.
+   * Reads blocks without a request, as many as {@code bytes} holds; words are little-endian. No request for them may
+   * be under way.
    */
   public void peek(long block, byte[] bytes) {
     long[] words = new long[bytes.length / Long.BYTES];

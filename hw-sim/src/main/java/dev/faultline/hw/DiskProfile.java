@@ -12,9 +12,8 @@ import java.util.List;
  * @param seekNanos more latency for a seek across the whole disk; shorter ones in proportion to the distance
  * @param channels requests in service at a time, 1..64
  * @param order which of the waiting requests is taken up next; overlapping ones keep their order in any case
- * @param scatter chunks move one by one, in random order, at random instants between submission and completion, those
- *     of several requests
- *     mixed; otherwise a request's chunks move in order, just before it completes
+ * @param scatter chunks move one by one, in random order, at random instants between submission and completion,
+ *     those of several requests mixed; otherwise a request's chunks move in order, just before it completes
  */
 public record DiskProfile(
     String name,

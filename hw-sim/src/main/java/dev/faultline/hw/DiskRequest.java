@@ -4,8 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One transfer between a run of blocks and frames, filled in by its owner, handed to {@link Disk#submit}, and the
- * disk's until {@link
- * #completed} is called. May then be filled in and submitted again, also from within {@code completed}.
+ * disk's until {@link #completed} is called. May then be filled in and submitted again, also from within {@code
+ * completed}.
  */
 public class DiskRequest {
   /** First block. */
@@ -46,8 +46,7 @@ public class DiskRequest {
 
   /**
    * Called once for each submission, on the disk's interrupt strand, which holds nothing. May take mutexes of the
-   * interrupt side, may wake
-   * and submit, must not sleep. What it throws ends the strand.
+   * interrupt side, may wake and submit, must not sleep. What it throws ends the strand.
    */
   protected void completed() {
     Runnable c = callback;

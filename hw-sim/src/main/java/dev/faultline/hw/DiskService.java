@@ -13,14 +13,12 @@ final class DiskService implements Runnable {
    * Implementation overview
    *
    * What it is    A loop: under D, take up what may begin (begin); then the earliest event of what is in service
-   *               (step): a chunk of a
-   *               scattered request, or all chunks and the completion of any other. Latency is the time from taking up
-   *               to completion.
+   *               (step): a chunk of a scattered request, or all chunks and the completion of any other. Latency is
+   *               the time from taking up to completion.
    * Order         take never passes over a queued request, nor runs beside one in service, that overlaps with the one
    *               that it takes.
    * Errors        Decided when a request is taken up (DiskFaults). A failed request's chunks each move right, not at
-   *               all, or as
-   *               a mixture or garbage. A failure of the host's file is an error of the request, too.
+   *               all, or as a mixture or garbage. A failure of the host's file is an error of the request, too.
    * Guards        Everything here is the strand's own, but for what it reads and writes in Disk under D.
    * Allocation    In the constructor and when a request is larger than any before in its slot.
    */

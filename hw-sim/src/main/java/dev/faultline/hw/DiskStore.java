@@ -4,8 +4,7 @@ import java.io.IOException;
 
 /**
  * Where a disk's blocks are. Requests for different blocks may come from several strands at once; for the same block
- * the caller orders
- * them.
+ * the caller orders them.
  */
 abstract class DiskStore {
   final int blockWords; // (C)

@@ -20,9 +20,8 @@ final class HostFileStore extends DiskStore {
    * Implementation overview
    *
    * What it is    A random access file, opened at the first write, beside a bitmap of the blocks in it; other blocks
-   *               have their initial
-   *               contents and leave holes. Words are little-endian. Not a FileChannel: an interrupt would close that
-   *               under us.
+   *               have their initial contents and leave holes. Words are little-endian. Not a FileChannel: an
+   *               interrupt would close that under us.
    * Locks         lock guards file, bitmap and buffer; a leaf. Held across host I/O, by the disk's strand and by
    *               inspectors.
    */

@@ -10,9 +10,8 @@ final class InitialContents {
   /*
    * Implementation overview
    *
-   * An immutable sorted array of disjoint ranges, replaced as a whole and published by CAS: registered rarely, read by
-   * the
-   * disk's strand without a lock.
+   * An immutable sorted array of disjoint ranges, replaced as a whole and published by CAS: registered rarely, read
+   * by the disk's strand without a lock.
    */
   private final int blockWords; // (C)
   private final AtomicReference<Range[]> ranges = new AtomicReference<>(new Range[0]);

@@ -7,8 +7,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A whole simulated machine. Making one costs microseconds: no strand is started and no disk contents exist until they
- * are needed.
+ * A whole simulated machine. Making one costs microseconds: no strand is started and no disk contents exist until
+ * they are needed.
  *
  * <p>Closing it ends the strands that its devices started and waits for them; nobody may use it any more by then.
  */

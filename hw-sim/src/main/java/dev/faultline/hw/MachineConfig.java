@@ -13,9 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param tlbEntries entries of each processor's TLB, a power of two, 1..65536
  * @param diskBlocks blocks of an eighth of a page each, 0..2^33
  * @param disk the disk's timing and order
- * @param diskFile a host file to hold the disk's contents, which is made (sparse) when the disk is first used, or null
- *     to hold them in
- *     memory
+ * @param diskFile a host file to hold the disk's contents, which is made (sparse) when the disk is first used, or
+ *     null to hold them in memory
  * @param tickNanos length of a clock tick
  * @param seed what the hardware's random choices are drawn from
  * @param stamps whether frames carry identity stamps that every access compares (I-42); costs the fast path of loads
@@ -41,8 +40,10 @@ public record MachineConfig(
   public MachineConfig {
     require(cpus >= 1 && cpus <= 64, "cpus", cpus, "1 to 64");
     require(
-        pageSize >= 64 && pageSize <= 65536 && powerOfTwo(pageSize), "page size", pageSize,
-            "a power of two, 64 to 65536");
+        pageSize >= 64 && pageSize <= 65536 && powerOfTwo(pageSize),
+        "page size",
+        pageSize,
+        "a power of two, 64 to 65536");
     require(frames >= 1, "frames", frames, "1 or more");
     require(
         (long) frames * (pageSize / Long.BYTES) <= MAX_WORDS,

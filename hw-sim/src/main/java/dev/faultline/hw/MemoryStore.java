@@ -10,11 +10,9 @@ final class MemoryStore extends DiskStore {
    * Implementation overview
    *
    * What it is    Units of eight blocks, a page's worth, each a long[] made when first written, in a table of two
-   *               levels. A whole unit is
-   *               written and read by one copy.
-   * Guards        Table and units are published by CAS and volatile loads, so that strands at different blocks need no
-   *               lock. Words of a
-   *               block are guarded by whoever orders requests for it.
+   *               levels. A whole unit is written and read by one copy.
+   * Guards        Table and units are published by CAS and volatile loads, so that strands at different blocks need
+   *               no lock. Words of a block are guarded by whoever orders requests for it.
    */
   private static final VarHandle UPPER = MethodHandles.arrayElementVarHandle(long[][][].class);
   private static final VarHandle LOWER = MethodHandles.arrayElementVarHandle(long[][].class);

@@ -16,16 +16,13 @@ abstract class Mmu extends TlbLock {
    * Implementation overview
    *
    * TLB           Direct mapped, two longs an entry: ~(page number), so that zero is no page; and the frame's first
-   *               word index with
-   *               the two flags above it. A load that hits reads both without T and may read them torn (one old, one
-   *               new): both old and
-   *               new values name words of this machine, and the second reading of T rejects the result.
+   *               word index with the two flags above it. A load that hits reads both without T and may read them
+   *               torn (one old, one new): both old and new values name words of this machine, and the second reading
+   *               of T rejects the result.
    * Invariant     I-36: an entry is a subset of its PTE, but for the time between a PTE change and the end of its
-   *               shoot. An entry of the
-   *               table that is loaded, as every switch to another table purges.
+   *               shoot. An entry of the table that is loaded, as every switch to another table purges.
    * Rules         HW1 walk; HW2, HW3, HW4 in translate; HW6 speculate; HW7 sloppyDirty; HW9 load. HW5 is what purges
-   *               are for, HW8 is
-   *               PageTable.Leaf.
+   *               are for, HW8 is PageTable.Leaf.
    * Departures    A user access through a PTE without U is a PROTECTION fault; vm-semantics 6.2 does not say.
    */
   static final int NO_TRAP = 0;

@@ -1,21 +1,19 @@
 package dev.faultline.hw;
 
 /**
- * What the MMU and the shootdown machinery do beyond the plain rules, all of it allowed by {@code vm-semantics.md} 6.2
- * and meant to be hard
- * on a kernel.
+ * What the MMU and the shootdown machinery do beyond the plain rules, all of it allowed by {@code vm-semantics.md}
+ * 6.2 and meant to be hard on a kernel.
  *
  * @param speculate HW6: the TLB loads valid entries of the current table unasked, setting R
- * @param sloppyDirty HW7: the first store through a writable TLB entry sets M in the table even if the word was cleared
- *     or
- *     write-protected meanwhile, and goes through
+ * @param sloppyDirty HW7: the first store through a writable TLB entry sets M in the table even if the word was
+ *     cleared or write-protected meanwhile, and goes through
  * @param spurious HW4: a store through a TLB entry that is not writable faults without another look at the table
  * @param keepTlb a switch to the table that is loaded already keeps the TLB; otherwise every switch purges it (HW9)
- * @param shootDelay if positive, purges are left to an agent strand a processor, which waits up to so many nanoseconds
- *     first
+ * @param shootDelay if positive, purges are left to an agent strand a processor, which waits up to so many
+ *     nanoseconds first
  * @param shootMerge purges are left to agent strands, which do all that have come together as one
- * @param plainRmw H-PTE-RMW: the kernel may change entries by {@link PageTable.Leaf#plainSet}; the hardware itself
- *     never does
+ * @param plainRmw H-PTE-RMW: the kernel may change entries by {@link PageTable.Leaf#plainSet}; the hardware
+ *     itself never does
  */
 public record MmuOptions(
     boolean speculate,

@@ -9,27 +9,22 @@ import org.jspecify.annotations.Nullable;
  * translations from it.
  *
  * <p>Anybody may walk it at any time without a lock. Who adds or unlinks leaves must be serialised by the caller (the
- * kernel's pmap lock);
- * words of a leaf change atomically.
+ * kernel's pmap lock); words of a leaf change atomically.
  */
 public final class PageTable {
   /*
    * Implementation overview
    *
-   * What it is    A radix tree over page numbers: directories of 64, leaves of 64 entries. The tree is only as high as
-   *               the highest address
-   *               in use requires; it grows at the root, by a new root whose first slot is the old one, and never
-   *               shrinks there. A small
-   *               world's table is one directory and one leaf; a 48-bit one of 4096-byte pages has five levels of
-   *               directories.
+   * What it is    A radix tree over page numbers: directories of 64, leaves of 64 entries. The tree is only as high
+   *               as the highest address in use requires; it grows at the root, by a new root whose first slot is the
+   *               old one, and never shrinks there. A small world's table is one directory and one leaf; a 48-bit one
+   *               of 4096-byte pages has five levels of directories.
    * Guards        root, directory slots and used: written under the kernel's P(pmap), slots and root read by volatile
-   *               loads by anyone.
-   *               A reader with an old root finds the old tree, which is still a part of the new: it misses only leaves
-   *               that were added
-   *               after it looked. A reader in an unlinked leaf finds zeros.
+   *               loads by anyone. A reader with an old root finds the old tree, which is still a part of the new: it
+   *               misses only leaves that were added after it looked. A reader in an unlinked leaf finds zeros.
    * Words         Each change and each read of a word, of a slot and of the active set is volatile: HW9's two sides
-   *               (processor: joins the
-   *               set, then walks; initiator: changes the word, then reads the set) must not both miss.
+   *               (processor: joins the set, then walks; initiator: changes the word, then reads the set) must not
+   *               both miss.
    * Departures    Nodes take no frames and are not themselves pageable (vm-semantics 2.4).
    */
   /** Bits of a virtual address. */
@@ -131,7 +126,8 @@ public final class PageTable {
   }
 
   /**
-   * Returns the leaf that holds {@code va}'s entry, or null if there is none, also for an address of more than 48 bits.
+   * Returns the leaf that holds {@code va}'s entry, or null if there is none, also for an address of more than 48
+   * bits.
    */
   public @Nullable Leaf leaf(long va) {
     Dir d = root;
@@ -228,8 +224,8 @@ public final class PageTable {
   }
 
   /**
-   * Unlinks the leaf of {@code va} if there is one and its count is 0. Caller holds the lock that serialises structure
-   * changes.
+   * Unlinks the leaf of {@code va} if there is one and its count is 0. Caller holds the lock that serialises
+   * structure changes.
    */
   public void unlinkIfEmpty(long va) {
     Dir d = root;
@@ -278,8 +274,7 @@ public final class PageTable {
 
   /**
    * Sixty-four entries of a page table. Each word is read and changed atomically, by kernel and hardware alike (HW8),
-   * except by {@link
-   * #plainSet}.
+   * except by {@link #plainSet}.
    */
   public static final class Leaf {
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
@@ -299,8 +294,7 @@ public final class PageTable {
     private final long base; // (C)
     private final long[] words = new long[LEAF_ENTRIES]; // (A)
     private volatile int count; // (A) kept by the kernel
-    // made on first use; an element is the kernel's PV(frame)'s
-    private volatile @Nullable Object @Nullable [] attached;
+    private volatile @Nullable Object @Nullable [] attached; // made on first use; an element: the kernel's PV(frame)
 
     Leaf(long base) {
       this.base = base;
@@ -338,8 +332,7 @@ public final class PageTable {
 
     /**
      * Sets a word by a plain store, which may undo what the hardware set since the caller read it. Only for a kernel
-     * that re-enacts
-     * H-PTE-RMW.
+     * that re-enacts H-PTE-RMW.
      */
     public void plainSet(int i, long value) {
       words[i] = value;

@@ -8,25 +8,22 @@ import java.util.Arrays;
  * The frames of a machine: real bytes, as 64-bit words.
  *
  * <p>Single words are read and written atomically and different words are independent. Operations on a whole frame
- * ({@link #zero}, {@link
- * #copy} and so on) are runs of such accesses in no particular order: against a concurrent store they may be torn
- * between words, as the
- * hardware's are. Nothing here is a schedule point; the accesses of processors and the transfers of the disk announce
- * themselves.
+ * ({@link #zero}, {@link #copy} and so on) are runs of such accesses in no particular order: against a concurrent
+ * store they may be torn between words, as the hardware's are. Nothing here is a schedule point; the accesses of
+ * processors and the transfers of the disk announce themselves.
  */
 public final class PhysicalMemory {
   /*
    * Implementation overview
    *
    * What it is    One long[] (vm-semantics 6.1); word w of frame f is at f << wordShift | w. All in int arithmetic,
-   *               which MachineConfig
-   *               makes safe by refusing more than 2^31 - 1 words, so that the compiler can fold the bounds check.
+   *               which MachineConfig makes safe by refusing more than 2^31 - 1 words, so that the compiler can fold
+   *               the bounds check.
    * Bytes         Byte b of a frame is bits 8 * (b % 8) and up of word b / 8: little-endian. Only zeroBytes and the
    *               host's disk file care.
    * Access modes  Words are accessed opaque: atomic and coherent, no order. Order comes from elsewhere: page table
-   *               entries (volatile),
-   *               T(cpu), locks. Whole-frame loops are plain: HotSpot's array loops and copies move aligned 64-bit
-   *               words whole.
+   *               entries (volatile), T(cpu), locks. Whole-frame loops are plain: HotSpot's array loops and copies
+   *               move aligned 64-bit words whole.
    * Stamps        I-42: what identity a frame has, written by the kernel, compared by Cpu. No array unless asked for.
    */
   private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
@@ -148,8 +145,8 @@ public final class PhysicalMemory {
   }
 
   /**
-   * Sets a frame's identity stamp (I-42): any value that differs whenever the frame is given away. Nothing when stamps
-   * are off.
+   * Sets a frame's identity stamp (I-42): any value that differs whenever the frame is given away. Nothing when
+   * stamps are off.
    */
   public void setStamp(int frame, long stamp) {
     if (stamps.length != 0) {

@@ -3,9 +3,8 @@ package dev.faultline.hw;
 /**
  * The format of a page table entry: one 64-bit word, the frame's number from bit 12 up, flags below.
  *
- * <p>The hardware reads {@link #V}, {@link #W}, {@link #U} and the frame, and sets {@link #R} and {@link #M}. The other
- * bits are the
- * kernel's.
+ * <p>The hardware reads {@link #V}, {@link #W}, {@link #U} and the frame, and sets {@link #R} and {@link #M}. The
+ * other bits are the kernel's.
  *
  * @see PageTable.Leaf
  */

@@ -15,12 +15,11 @@ final class ShootAgent {
    * Implementation overview
    *
    * What it is    Step 3 of the shootdown protocol, done by another strand after a random or held-up while
-   *               (vm-semantics 6.2). Started
-   *               by the first order, it parks when there is none.
+   *               (vm-semantics 6.2). Started by the first order, it parks when there is none.
    * Locks         lock guards the fields marked (L); a leaf, dropped around the delay and the purge. Orders already
    *               taken are the agent's.
-   * Waiting       Initiator: until its order is done. Agent: until there are orders and it is not held. Both re-test in
-   *               a loop.
+   * Waiting       Initiator: until its order is done. Agent: until there are orders and it is not held. Both re-test
+   *               in a loop.
    */
   private final Cpu cpu; // (C)
   private final Strands strands; // (C)

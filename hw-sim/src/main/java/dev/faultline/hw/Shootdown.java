@@ -13,14 +13,12 @@ public final class Shootdown {
   /*
    * Implementation overview
    *
-   * Protocol      vm-semantics 6.2: fence; read the table's active set; for each processor in it take T, purge, give T
-   *               back with a new
-   *               generation. The initiator does it all. One T at a time and nothing under it, so initiators cannot
-   *               deadlock whatever
-   *               kernel mutexes they hold; who waits for a T waits for one access or one other purge.
+   * Protocol      vm-semantics 6.2: fence; read the table's active set; for each processor in it take T, purge, give
+   *               T back with a new generation. The initiator does it all. One T at a time and nothing under it, so
+   *               initiators cannot deadlock whatever kernel mutexes they hold; who waits for a T waits for one
+   *               access or one other purge.
    * Agents        With shootDelay or shootMerge, the third step is left to a strand for each processor, and the
-   *               initiator waits for it.
-   *               An agent takes T and its own queue's lock and nothing else.
+   *               initiator waits for it. An agent takes T and its own queue's lock and nothing else.
    * Schedule      One point before each processor's purge, none under T.
    */
   private final Cpu[] cpus; // (C)
@@ -43,9 +41,8 @@ public final class Shootdown {
 
   /**
    * Makes sure that no processor uses what it remembers of a range any more. The page table entries have been changed
-   * already; when this
-   * returns, every access that begins later on any processor obeys the changed entries, and none that began earlier is
-   * half done.
+   * already; when this returns, every access that begins later on any processor obeys the changed entries, and none
+   * that began earlier is half done.
    *
    * <p>May be called with mutexes held. Never sleeps in the kernel's sense; may wait for an access of each processor,
    * or for its agent.

@@ -5,8 +5,8 @@ package dev.faultline.hw;
  */
 public interface StaleAccessListener {
   /**
-   * Reports one. Called under T(cpu), before the datum moves; must not block. What it throws reaches the caller of the
-   * access.
+   * Reports one. Called under T(cpu), before the datum moves; must not block. What it throws reaches the caller of
+   * the access.
    *
    * @param write whether the access is a store or an add
    * @param stampFilled the frame's stamp when the TLB entry was filled
