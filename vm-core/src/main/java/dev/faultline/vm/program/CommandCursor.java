@@ -2,10 +2,10 @@ package dev.faultline.vm.program;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 
 /**
- * Goes through the commands of one process, each in the same fields; allocates nothing on the way. Of one thread at a
- * time. A program has
+ * Goes through the commands of one process, each in the same fields; allocates nothing on the way. Of one thread at a time. A program has
  * as many cursors as anybody asks for.
  */
 public final class CommandCursor extends Command {
@@ -14,6 +14,7 @@ public final class CommandCursor extends Command {
 
   private final Spool spool;
   private final byte[] buffer;
+  private final ByteBuffer view;
   private final long end;
   private long position;
   private int at;
@@ -24,6 +25,7 @@ public final class CommandCursor extends Command {
     position = section.offset();
     end = section.end();
     buffer = new byte[(int) Math.min(BUFFER_BYTES_MAX, end - position)];
+    view = ByteBuffer.wrap(buffer);
     line = section.line();
   }
 
@@ -65,7 +67,7 @@ public final class CommandCursor extends Command {
     System.arraycopy(buffer, at, buffer, 0, left);
     int count = (int) Math.min(buffer.length - left, end - position);
     try {
-      spool.read(position, buffer, left, count);
+      spool.read(position, view.limit(left + count).position(left));
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read the program's temporary file", e);
     }

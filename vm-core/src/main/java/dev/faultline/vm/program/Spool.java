@@ -12,8 +12,7 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bytes that are written once, from the front, and then read anywhere by any thread: in memory while they are few, in a
- * temporary file
+ * Bytes that are written once, from the front, and then read anywhere by any thread: in memory while they are few, in a temporary file
  * that nobody else sees and that is gone when this is closed otherwise.
  */
 final class Spool implements Closeable {
@@ -72,8 +71,7 @@ final class Spool implements Closeable {
     FileChannel to = file;
     if (to == null) {
       Path path = Files.createTempFile("faultline-", ".spool");
-      to = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE,
-          StandardOpenOption.DELETE_ON_CLOSE);
+      to = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
       file = to;
     }
     ByteBuffer bytes = ByteBuffer.wrap(buffer, 0, used);
@@ -84,18 +82,20 @@ final class Spool implements Closeable {
     used = 0;
   }
 
-  /** Reads {@code count} bytes from {@code position} on into {@code into} at {@code at}. */
-  void read(long position, byte[] into, int at, int count) throws IOException {
+  /** Reads from {@code position} on until {@code into} is full. */
+  void read(long position, ByteBuffer into) throws IOException {
     FileChannel from = file;
     if (from == null) {
-      System.arraycopy(buffer, Math.toIntExact(position), into, at, count);
+      into.put(buffer, Math.toIntExact(position), into.remaining());
       return;
     }
-    ByteBuffer bytes = ByteBuffer.wrap(into, at, count);
-    while (bytes.hasRemaining()) {
-      if (from.read(bytes, position + count - bytes.remaining()) < 0) {
-        throw new EOFException("spool ends before byte " + (position + count));
+    long at = position;
+    while (into.hasRemaining()) {
+      int count = from.read(into, at);
+      if (count < 0) {
+        throw new EOFException("spool ends at byte " + at);
       }
+      at += count;
     }
   }
 
