@@ -395,7 +395,8 @@ final class DiskTest {
 
   @Test
   void latency_isWaitedFor() {
-    try (HwWorld w = HwWorld.of(b -> b.disk(new DiskProfile("t", 5_000_000, 0, 1_000_000, 0, 1, DiskProfile.Order.FIFO, false)))) {
+    try (HwWorld w = HwWorld.of(b -> b.disk(new DiskProfile("t", 5_000_000, 0, 1_000_000, 0, 1, DiskProfile.Order.FIFO,
+        false)))) {
       long start = System.nanoTime();
       DiskRequest r = request(false, 0, 8, 0, 1);
       w.machine.disk().submit(r);

@@ -9,6 +9,8 @@ import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.detect.ContentOracle;
 import dev.faultline.vm.detect.Finding;
 import dev.faultline.vm.detect.Findings;
+import dev.faultline.vm.detect.Invariants;
+import dev.faultline.vm.detect.Quiescence;
 import dev.faultline.vm.program.KernelRun;
 import dev.faultline.vm.program.ProgramException;
 import dev.faultline.vm.program.VmProgram;
@@ -35,6 +37,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class RunCommand implements Callable<Integer> {
+  private static final long QUIET_NANOS = 10_000_000_000L;
   private static final long LOOK_NANOS = 200_000_000;
   private static final long STOP_NANOS = 8_000_000_000L;
 
@@ -144,6 +147,13 @@ final class RunCommand implements Callable<Integer> {
       Throwable death = kernel.death();
       if (death != null) {
         findings.add(death instanceof KernelPanic ? Finding.Kind.PANIC : Finding.Kind.INVARIANT, String.valueOf(death));
+      }
+      if (check && ended && death == null) {
+        if (Quiescence.await(kernel, QUIET_NANOS)) {
+          Invariants.check(kernel, findings);
+        } else {
+          findings.add(Finding.Kind.HANG, "the kernel does not come to rest after its last process");
+        }
       }
       String stuck = kernel.processes().stuck();
       if (stuck != null) {

@@ -9,7 +9,9 @@ import dev.faultline.vm.base.MemoryWatcher;
 import dev.faultline.vm.base.SpaceWatcher;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -48,6 +50,9 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
   private final PhysicalMemory memory; // (C)
   private final Findings findings; // (C)
   private final Map<Object, FileModel> files = new ConcurrentHashMap<>(); // (A)
+
+  private final Set<SpaceOracle> live = ConcurrentHashMap.newKeySet(); // (A) spaces that hold something
+  private final AtomicLong judgedBefore = new AtomicLong(); // (A) accesses judged in others
 
   public ContentOracle(PhysicalMemory memory, Findings findings) {
     this.memory = memory;
@@ -146,6 +151,47 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
     return ((SpaceOracle) space).verify(reader);
   }
 
+  /** Reads a file's contents out of a kernel at rest. */
+  @FunctionalInterface
+  public interface FileReader {
+    /**
+     * Reads the page at {@code offset}: the resident copy if any, else the disk's. Returns false if it cannot be known.
+     */
+    boolean read(Object file, long offset, long[] words);
+  }
+
+  /**
+   * Compares what was ever touched of the files with what the kernel has (I-49). Nobody runs, and the kernel is at
+   * rest.
+   *
+   * @return how many pages were compared
+   */
+  public int verifyFiles(FileReader reader) {
+    int n = 0;
+    for (FileModel f : files.values()) {
+      n += f.verify(reader);
+    }
+    return n;
+  }
+
+  /** Returns how many accesses have been judged; exact when nobody runs. A run that judged none has checked nothing. */
+  public long judged() {
+    long n = judgedBefore.get();
+    for (SpaceOracle s : live) {
+      n += s.judged();
+    }
+    return n;
+  }
+
+  void begins(SpaceOracle s) {
+    live.add(s);
+  }
+
+  void ends(SpaceOracle s, long judged) {
+    judgedBefore.getAndAdd(judged);
+    live.remove(s);
+  }
+
   // --------------------------------------------------------------------------------------------------------- findings
 
   private static String hex(long v) {
@@ -204,6 +250,17 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
     findings.add(
         Finding.Kind.REFUSAL, "pid " + pid + (store ? " store " : " load ") + hex(va) + " was refused, " + why + ": "
             + range, d);
+  }
+
+  void wrongFile(FileModel file, long offset, String expected, long got) {
+    Map<String, String> d = new LinkedHashMap<>();
+    d.put("segment", file.toString());
+    d.put("offset", hex(offset));
+    d.put("expected", expected);
+    d.put("got", hex(got));
+    findings.add(
+        Finding.Kind.CONTENT, "I-49 " + file + " at rest, offset " + hex(offset) + ": " + hex(got) + ", not "
+            + expected, d);
   }
 
   void wrongAtRest(int pid, long va, String range, String expected, long got) {

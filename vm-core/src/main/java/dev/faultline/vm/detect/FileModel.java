@@ -396,6 +396,38 @@ final class FileModel extends SharedSegment {
     }
   }
 
+  /** Compares every page that was touched with what the kernel has. Returns how many were compared. */
+  int verify(ContentOracle.FileReader reader) {
+    int[] compared = new int[1];
+    long[] words = new long[wordsPerPage];
+    pages.forEach(
+        0,
+        roundPage(eof) >>> pageShift,
+        (n, p) -> {
+          if (reader.read(key, n << pageShift, words)) {
+            compared[0]++;
+            compare(n, p, words);
+          }
+        });
+    return compared[0];
+  }
+
+  private void compare(long n, ModelPage p, long[] got) {
+    p.lock();
+    for (int w = 0; w < wordsPerPage; w++) {
+      long offset = (n << pageShift) + 8L * w;
+      long keep = bitsBelow(offset, eof);
+      boolean right = p.words == null ? got[w] == initial(offset) : p.allows(w, got[w], keep);
+      if (!right) {
+        long[] doubt = p.doubts == null ? null : p.doubts[w];
+        long value = p.words == null ? initial(offset) : p.words[w];
+        oracle.wrongFile(this, offset, ModelPage.text(value, doubt, keep), got[w]);
+        break; // one a page
+      }
+    }
+    p.unlock();
+  }
+
   @Override
   public String toString() {
     return "file " + key;

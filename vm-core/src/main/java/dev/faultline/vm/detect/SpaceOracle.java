@@ -38,6 +38,7 @@ final class SpaceOracle implements SpaceWatcher {
   private final Access access; // (T)
   private final TreeMap<Long, MappedRange> ranges = new TreeMap<>(); // (T) by start
   private PageTree pages = new PageTree(); // (T)
+  private long judged; // (T) accesses
 
   private @Nullable MappedRange lastRange; // (T) found last
   private long lastNumber = -1; // (T) number of the private page found last
@@ -67,10 +68,16 @@ final class SpaceOracle implements SpaceWatcher {
     return access;
   }
 
+  /** Returns how many accesses were judged since the space was last empty. */
+  long judged() {
+    return judged;
+  }
+
   // --------------------------------------------------------------------------------------------------------- accesses
 
   /** Makes and judges the access that {@link #access} describes. */
   long perform(Access a) {
+    judged++;
     MappedRange r = range(a.va);
     if (r == null) {
       oracle.forbidden(a, "nothing is mapped there");
@@ -221,6 +228,9 @@ final class SpaceOracle implements SpaceWatcher {
   }
 
   private void replace(MappedRange r) {
+    if (ranges.isEmpty()) {
+      oracle.begins(this);
+    }
     unmapped(r.start, r.end - r.start);
     ranges.put(r.start, r);
   }
@@ -276,6 +286,8 @@ final class SpaceOracle implements SpaceWatcher {
     ranges.clear();
     pages = new PageTree();
     forgetLast();
+    oracle.ends(this, judged);
+    judged = 0;
   }
 
   // ------------------------------------------------------------------------------------------------ stores and
@@ -493,6 +505,7 @@ final class SpaceOracle implements SpaceWatcher {
     }
     endForkWatch();
     forgetLast();
+    oracle.begins(child);
     return child;
   }
 

@@ -205,6 +205,11 @@ public final class VmObject extends PageOwner {
     return t != ObjectType.DEFAULT && module.pager(t).hasPageLocked(this, offset + pagingOffset);
   }
 
+  /** Returns whether the object is on the list of cached objects; for inspection. Guard OL. */
+  public boolean isCached() {
+    return cached;
+  }
+
   /** vm_object_reference. Takes O. */
   public void reference() {
     lock.lock();

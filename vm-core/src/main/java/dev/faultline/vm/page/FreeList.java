@@ -446,6 +446,12 @@ public final class FreeList {
     }
   }
 
+  /** Returns the first frame of the free list, or of the zero list, or null; for inspection. */
+  @GuardedBy("lock")
+  public @Nullable VmPage headLocked(boolean zeroed) {
+    return zeroed ? zero.head : free.head;
+  }
+
   /** Returns the lengths of the free and the zero list, and free_count, read under one hold of F; for I-7. */
   public int[] lengths() {
     lock.lock();

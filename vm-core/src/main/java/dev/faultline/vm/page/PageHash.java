@@ -4,6 +4,7 @@ import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SyncDomain;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** The index of resident pages by (object, offset): hash chains, each under the lock of its bucket. */
@@ -76,5 +77,22 @@ final class PageHash {
     }
     m.hashNext = null;
     l.unlock();
+  }
+
+  /** Shows every page of every chain while {@code visitor} says so. */
+  void forEach(Predicate<VmPage> visitor) {
+    for (int b = 0; b < buckets.length; b++) {
+      KMutex l = lock(b);
+      l.lock();
+      try {
+        for (VmPage m = buckets[b]; m != null; m = m.hashNext) {
+          if (!visitor.test(m)) {
+            return;
+          }
+        }
+      } finally {
+        l.unlock();
+      }
+    }
   }
 }

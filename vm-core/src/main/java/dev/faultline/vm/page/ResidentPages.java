@@ -9,6 +9,7 @@ import dev.faultline.vm.base.Thresholds;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -121,6 +122,11 @@ public final class ResidentPages {
   public @Nullable VmPage lookup(PageOwner o, long offset) {
     assert o.lock.isHeld();
     return o.residentPageCount == 0 ? null : hash.lookup(o, offset);
+  }
+
+  /** Shows every page of every hash chain while {@code visitor} says so, each chain under its lock; for I-9. */
+  public void forEachHashed(Predicate<VmPage> visitor) {
+    hash.forEach(visitor);
   }
 
   /**

@@ -309,6 +309,21 @@ public final class VmPage implements Channel {
     return listqNext;
   }
 
+  /** Returns the resident page before this one of the same object; for inspection. Guard (O). */
+  public @Nullable VmPage previousInObject() {
+    return listqPrev;
+  }
+
+  /** Returns the page behind this one on its queue; for inspection. Guard: the queue's. */
+  public @Nullable VmPage nextOnQueue() {
+    return pageqNext;
+  }
+
+  /** Returns the page before this one on its queue; for inspection. Guard: the queue's. */
+  public @Nullable VmPage previousOnQueue() {
+    return pageqPrev;
+  }
+
   @Override
   public String toString() { // racy, for reports
     PageOwner o = object;

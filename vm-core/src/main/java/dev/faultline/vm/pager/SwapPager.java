@@ -188,6 +188,16 @@ public final class SwapPager implements Pager, SwapTransfer {
     return o.type() == ObjectType.SWAP && space.validPage(o, pagerOffset) != SwapTable.EMPTY;
   }
 
+  /** Copies what swap holds of a page, without a request; false if it holds nothing. O held, the kernel at rest. */
+  public boolean peek(VmObject o, long pagerOffset, long[] words) {
+    int page = space.validPage(o, pagerOffset);
+    if (page == SwapTable.EMPTY) {
+      return false;
+    }
+    disk.peek(page * 8L, words);
+    return true;
+  }
+
   // ---------------------------------------------------------------------------------------------------------- getpages
 
   @Override

@@ -7,6 +7,7 @@ import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SyncDomain;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -223,17 +224,25 @@ public final class Volume {
    * find. At quiescence.
    */
   public long diskWord(Vnode v, long offset) {
-    long page = offset / pageSize;
-    int in = (int) (offset % pageSize);
-    int place = v.blocks.lookup(page);
-    long good = Math.min(goodBytes(v, page) - in, v.size() - offset);
-    if (place == BlockMap.HOLE || good <= 0) {
-      return 0;
-    }
     long[] words = new long[pageSize / Long.BYTES];
+    diskPage(v, offset - offset % pageSize, words);
+    return words[(int) (offset % pageSize) / Long.BYTES];
+  }
+
+  /** Returns the page at {@code offset} of a file in {@code words}, as {@link #diskWord} would its words. */
+  public void diskPage(Vnode v, long offset, long[] words) {
+    long page = offset / pageSize;
+    int place = v.blocks.lookup(page);
+    long good = Math.min(goodBytes(v, page), v.size() - offset);
+    if (place == BlockMap.HOLE) {
+      Arrays.fill(words, 0);
+      return;
+    }
     disk.peek(place * 8L, words);
-    long w = words[in / Long.BYTES];
-    return good >= Long.BYTES ? w : w & ((1L << (good * Byte.SIZE)) - 1);
+    for (int w = 0; w < words.length; w++) {
+      long left = good - (long) w * Long.BYTES;
+      words[w] = left >= Long.BYTES ? words[w] : left <= 0 ? 0 : words[w] & ((1L << (left * Byte.SIZE)) - 1);
+    }
   }
 
   /** Checks that every disk page of the volume is given out once or free. At quiescence. */

@@ -5,7 +5,8 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 
 /**
- * Goes through the commands of one process, each in the same fields; allocates nothing on the way. Of one thread at a time. A program has
+ * Goes through the commands of one process, each in the same fields; allocates nothing on the way. Of one thread at a
+ * time. A program has
  * as many cursors as anybody asks for.
  */
 public final class CommandCursor extends Command {

@@ -12,7 +12,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bytes that are written once, from the front, and then read anywhere by any thread: in memory while they are few, in a temporary file
+ * Bytes that are written once, from the front, and then read anywhere by any thread: in memory while they are few, in a
+ * temporary file
  * that nobody else sees and that is gone when this is closed otherwise.
  */
 final class Spool implements Closeable {
@@ -71,7 +72,8 @@ final class Spool implements Closeable {
     FileChannel to = file;
     if (to == null) {
       Path path = Files.createTempFile("faultline-", ".spool");
-      to = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+      to = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE,
+          StandardOpenOption.DELETE_ON_CLOSE);
       file = to;
     }
     ByteBuffer bytes = ByteBuffer.wrap(buffer, 0, used);

@@ -208,7 +208,9 @@ final class VmWaitTest {
     }
   }
 
-  /** R10: a completion between the daemon's last look and its sleep is not slept through, however plentiful memory is. */
+  /**
+   * R10: a completion between the daemon's last look and its sleep is not slept through, however plentiful memory is.
+   */
   @Test
   void daemonSleep_missesNoCompletion() {
     int rounds = 50;

@@ -1,0 +1,54 @@
+package dev.faultline.vm.detect;
+
+import dev.faultline.hw.strand.Strand;
+import dev.faultline.vm.Kernel;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * Waits until a kernel is at rest, its processes having ended or being held still: what the checks of vm-semantics 7
+ * marked Q want.
+ */
+public final class Quiescence {
+  private static final long LOOK_NANOS = 200_000;
+  private static final int LOOKS = 3;
+
+  private Quiescence() {}
+
+  /**
+   * Waits until the disk is idle, no pageout is under way or unfinished, and the page daemon sleeps: seen three times
+   * in a row. The caller is
+   * a strand of the kernel's machine, outside the kernel; no process runs.
+   *
+   * @param nanos how long to wait at most
+   * @return whether the kernel came to rest
+   */
+  public static boolean await(Kernel kernel, long nanos) {
+    Strand me = Strand.current();
+    long deadline = kernel.domain().strands().nanoTime() + nanos;
+    int quiet = 0;
+    while (quiet < LOOKS) {
+      quiet = isQuiet(kernel) ? quiet + 1 : 0;
+      if (kernel.domain().strands().nanoTime() > deadline) {
+        return false;
+      }
+      me.parkNanos(LOOK_NANOS);
+    }
+    return true;
+  }
+
+  private static boolean isQuiet(Kernel kernel) {
+    if (!kernel.machine().disk().idle() || kernel.swapPager().isBusy()) {
+      return false;
+    }
+    AtomicBoolean asleep = new AtomicBoolean(true);
+    kernel
+        .domain()
+        .forEachThread(
+            t -> {
+              if (t.isPageDaemon() && t.sleepChannel() != kernel.pages().freeList().daemonChannel) {
+                asleep.set(false);
+              }
+            });
+    return asleep.get();
+  }
+}
