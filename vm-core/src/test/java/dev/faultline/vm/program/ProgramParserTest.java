@@ -33,10 +33,7 @@ class ProgramParserTest {
         .isInstanceOf(ProgramException.class).hasMessage(message).message().doesNotContain("\n");
   }
 
-  /**
-   * Checks that the one command {@code line}, in a program around it, is refused with {@code message} behind file and
-   * line.
-   */
+  /** Checks that the one command {@code line}, in a program around it, is refused with {@code message} behind file and line. */
   private static void assertLineRefused(String line, String message) {
     assertRefused("vmprogram 1\nfile f 100\nbarrier b 1\nprocess 1\n" + line + "\n", "program:5: " + message);
   }
@@ -172,11 +169,9 @@ class ProgramParserTest {
         mmap 0x1001 4096 rw- private anon       | 0x1001: expected a page-aligned address, a multiple of 4096
         mmap 0x1000 0 rw- private anon          | 0: expected a length of 1 byte or more
         mmap 0x7ffffffff000 4097 rw- private anon | 4097: expected a length with which the range ends at or below 0x800000000000
-        mmap 0x1000 4096 rwz private anon       | rwz: expected a protection such as rw-,
-            each letter or '-' in its place
+        mmap 0x1000 4096 rwz private anon       | rwz: expected a protection such as rw-, each letter or '-' in its place
         mmap 0x1000 4096 rw private anon        | rw: expected a protection such as rw-, each letter or '-' in its place
-        mmap 0x1000 4096 wr- private anon       | wr-: expected a protection such as rw-,
-            each letter or '-' in its place
+        mmap 0x1000 4096 wr- private anon       | wr-: expected a protection such as rw-, each letter or '-' in its place
         mmap 0x1000 4096 rw- public anon        | public: expected one of private, shared
         mmap 0x1000 4096 rw- private            | end of line: expected 'anon' or 'file'
         mmap 0x1000 4096 rw- private anonymous  | anonymous: expected 'anon' or 'file'
@@ -188,13 +183,10 @@ class ProgramParserTest {
         mmap 0x1000 4096 rw- private file f 0x7ffffffffffff000 | 0x7ffffffffffff000: expected an offset from which the mapping ends below 2^63
         munmap 0x1000 0                         | 0: expected a length of 1 byte or more
         munmap 8 4096                           | 8: expected a page-aligned address, a multiple of 4096
-        mprotect 0x1000 4096 r---               | r---: expected a protection such as rw-,
-            each letter or '-' in its place
+        mprotect 0x1000 4096 r---               | r---: expected a protection such as rw-, each letter or '-' in its place
         minherit 0x1000 4096 move               | move: expected one of share, copy, none
-        madvise 0x1000 4096 please              | please: expected one of normal, random, sequential, willneed,
-            dontneed, free
-        mincore 0x1000 0x100000001              | 0x100000001: expected at most 4294967296 bytes,
-            a digit being printed for each page
+        madvise 0x1000 4096 please              | please: expected one of normal, random, sequential, willneed, dontneed, free
+        mincore 0x1000 0x100000001              | 0x100000001: expected at most 4294967296 bytes, a digit being printed for each page
         barrier c                               | c: expected a barrier that is declared
         barrier b 2                             | 2: expected the end of the line
         barrier                                 | end of line: expected the name of a barrier
@@ -204,8 +196,7 @@ class ProgramParserTest {
         truncate f 0xffffffffffffffff           | 0xffffffffffffffff: expected the length of a file in bytes, below 2^63
         exec now                                | now: expected the end of the line
         fork                                    | end of line: expected the number of a process
-        fork x                                  | x: expected the number of a process, in decimal or, after 0x,
-            hexadecimal
+        fork x                                  | x: expected the number of a process, in decimal or, after 0x, hexadecimal
         wait 2                                  | 2: expected a child, forked by this process before it waits
         1 2 3 4 5 6 7 8 9 10 11 12              | 1: expected a command
         """)
@@ -230,8 +221,7 @@ class ProgramParserTest {
         hello                              | 1: hello: expected 'vmprogram 1' as the first line
         # c;vmprogram 1                    | 1: end of line: expected 'vmprogram 1' as the first line
         vmprogram 1                        | 1: end of file: expected 'process' and a section; a program has one process or more
-        vmprogram 1;load 0x1000            | 2: load: expected 'file' or 'barrier' to declare something,
-            or 'process' to open the first section
+        vmprogram 1;load 0x1000            | 2: load: expected 'file' or 'barrier' to declare something, or 'process' to open the first section
         vmprogram 1;file                   | 2: end of line: expected the name of a file
         vmprogram 1;file f                 | 2: end of line: expected the length of a file in bytes
         vmprogram 1;file f 1 2 3           | 2: 3: expected the end of the line
@@ -252,8 +242,7 @@ class ProgramParserTest {
         vmprogram 1;process 1;exit;exit    | 4: exit: expected the next 'process', since this one has done its exit
         vmprogram 1;process 1;wait 2;fork 2;process 2 | 3: 2: expected a child, forked by this process before it waits
         vmprogram 1;process 1;fork 2;wait 2;wait 2;process 2 | 5: 2: expected a child that has not been waited for
-        vmprogram 1;process 1;fork 2;fork 3;process 2;wait 3;process 3 | 6: 3: expected a child,
-            forked by this process before it waits
+        vmprogram 1;process 1;fork 2;fork 3;process 2;wait 3;process 3 | 6: 3: expected a child, forked by this process before it waits
         vmprogram 1;process 1;fork 2;process 2;wait 1 | 5: 1: expected a child, forked by this process before it waits
         """)
     void programsThatMakeNoSense_areRefused(String lines, String message) {
@@ -335,8 +324,7 @@ class ProgramParserTest {
 
     @Test
     void controlCharacters_areRefused_outsideComments() throws Exception {
-      assertThat(refusal(ascii("vmprogram 1\nprocess 1\nlo\u0000ad 0x1000\n")))
-          .isEqualTo(":3: byte 0x0: expected text");
+      assertThat(refusal(ascii("vmprogram 1\nprocess 1\nlo\u0000ad 0x1000\n"))).isEqualTo(":3: byte 0x0: expected text");
       try (VmProgram p = VmProgram.of("vmprogram 1\nprocess 1 # \u0007\n")) {
         assertThat(p.commands()).isZero();
       }

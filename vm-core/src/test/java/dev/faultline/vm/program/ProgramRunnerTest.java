@@ -75,10 +75,8 @@ class ProgramRunnerTest {
         process 70
         """);
     assertThat(events).containsExactly("mmapAnon 1000 2000 3 false", "mmapFile 1000 1 4 true 0 1000", "munmap 1000 1",
-        "mprotect 0 1000 2", "minherit 1000 1000 NONE", "madvise 1000 1000 FREE", "mlock 1000 1000",
-            "munlock 1000 1000",
-        "msync 1000 1000", "store 1008 ff", "fill 1000 10 5", "touch WRITE 1001", "fork 1", "waitFor 1", "vfork 2",
-            "barrier 0",
+        "mprotect 0 1000 2", "minherit 1000 1000 NONE", "madvise 1000 1000 FREE", "mlock 1000 1000", "munlock 1000 1000",
+        "msync 1000 1000", "store 1008 ff", "fill 1000 10 5", "touch WRITE 1001", "fork 1", "waitFor 1", "vfork 2", "barrier 0",
         "sleep a", "truncate 0 10", "exec", "exit");
     assertThat(runner.commandsDone()).isEqualTo(20);
   }
@@ -91,8 +89,7 @@ class ProgramRunnerTest {
     run("\n\nadd 0x1000 1\n");
     value = -1;
     run("sum 0x1000 0x8\n");
-    assertThat(events).containsExactly("load 1000", "> 7 5 load = 0x0\n", "exit", "add 1000 1", "> 7 7 add = 0x10\n",
-        "exit",
+    assertThat(events).containsExactly("load 1000", "> 7 5 load = 0x0\n", "exit", "add 1000 1", "> 7 7 add = 0x10\n", "exit",
         "sum 1000 8", "> 7 5 sum = 0xffffffffffffffff\n", "exit");
   }
 
@@ -122,8 +119,7 @@ class ProgramRunnerTest {
   @Test
   void linesAreHandedOn_beforeAnotherProcessCanKnowThatTheyWerePrinted() throws Exception {
     run("load 0\nbarrier b\nload 0\nfork 8\nload 0\nwait 8\nload 0\nprocess 8\n");
-    assertThat(events).containsExactly("load 0", "> 7 5 load = 0x0\n", "barrier 0", "load 0", "> 7 7 load = 0x0\n",
-        "fork 1",
+    assertThat(events).containsExactly("load 0", "> 7 5 load = 0x0\n", "barrier 0", "load 0", "> 7 7 load = 0x0\n", "fork 1",
         "load 0", "> 7 9 load = 0x0\n", "waitFor 1", "load 0", "> 7 11 load = 0x0\n", "exit");
   }
 

@@ -40,8 +40,7 @@ class SyncCheckTest {
         process 1
         barrier b
         barrier b
-        """, "5: b: expected 2 different processes at this barrier each time; one comes 2 times,
-            but it can open only 1 times");
+        """, "5: b: expected 2 different processes at this barrier each time; one comes 2 times, but it can open only 1 times");
   }
 
   @Test
@@ -101,8 +100,7 @@ class SyncCheckTest {
 
   @Test
   void barrierUsedManyTimes_isAccepted() throws Exception {
-    assertAccepted("barrier b 2\nprocess 1\nfork 2\n" + "barrier b\n".repeat(1000) + "process 2\n"
-        + "barrier b\n".repeat(1000));
+    assertAccepted("barrier b 2\nprocess 1\nfork 2\n" + "barrier b\n".repeat(1000) + "process 2\n" + "barrier b\n".repeat(1000));
   }
 
   @Test

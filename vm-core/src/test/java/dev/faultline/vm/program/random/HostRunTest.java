@@ -33,8 +33,7 @@ class HostRunTest {
       return false;
     }
     try {
-      return new ProcessBuilder("gcc", "--version").redirectErrorStream(true)
-          .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+      return new ProcessBuilder("gcc", "--version").redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD)
           .start().waitFor() == 0;
     } catch (IOException | InterruptedException e) {
       return false;
@@ -64,8 +63,7 @@ class HostRunTest {
 
   private static void assertAgree(int from, int to) throws Exception {
     RandomOptions d = RandomOptions.DEFAULT.portable(true);
-    List<RandomOptions> options = List.of(d, d.wired(true).truncated(true), d.sized(12, 100, 1200), d.sized(3, 12,
-        100));
+    List<RandomOptions> options = List.of(d, d.wired(true).truncated(true), d.sized(12, 100, 1200), d.sized(3, 12, 100));
     for (int seed = from; seed < to; seed++) {
       RandomOptions o = options.get(seed % options.size());
       Path program = directory.resolve("random.vm");
@@ -91,8 +89,7 @@ class HostRunTest {
   void samples_printTheSame_onTheHost() throws Exception {
     try (var samples = Files.list(Path.of("../samples"))) {
       // In shared-counter the order of the adds is open, and with it what they print.
-      for (Path sample : samples.filter(s -> s.toString().endsWith(".vm")
-          && !s.endsWith("shared-counter.vm")).sorted().toList()) {
+      for (Path sample : samples.filter(s -> s.toString().endsWith(".vm") && !s.endsWith("shared-counter.vm")).sorted().toList()) {
         try (VmProgram p = VmProgram.open(sample.toString())) {
           assertThat(Reference.run(p).difference(output(sample))).as("%s", sample).isNull();
         }

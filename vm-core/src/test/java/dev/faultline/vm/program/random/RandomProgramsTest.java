@@ -23,8 +23,7 @@ class RandomProgramsTest {
 
   static List<RandomOptions> options() {
     RandomOptions d = RandomOptions.DEFAULT;
-    return List.of(d, d.portable(true), d.wired(true).truncated(true), d.sized(12, 100, 1500), d.sized(1, 8, 50),
-        d.sized(3, 12, 100));
+    return List.of(d, d.portable(true), d.wired(true).truncated(true), d.sized(12, 100, 1500), d.sized(1, 8, 50), d.sized(3, 12, 100));
   }
 
   private static void assertOneRightAnswer(long seed, RandomOptions options) throws Exception {
@@ -91,15 +90,12 @@ class RandomProgramsTest {
       all.append(RandomPrograms.generate(seed, everything));
       portable.append(RandomPrograms.generate(seed, RandomOptions.DEFAULT.portable(true)));
     }
-    for (String word : List.of("mmap", "munmap", "mprotect", "minherit", "madvise", "mlock", "munlock", "msync",
-        "mincore", "store",
-        "load", "add", "fill", "sum", "touch", "fork", "vfork", "exec", "wait", "barrier", "sleep", "truncate", "exit",
-            "--- ",
+    for (String word : List.of("mmap", "munmap", "mprotect", "minherit", "madvise", "mlock", "munlock", "msync", "mincore", "store",
+        "load", "add", "fill", "sum", "touch", "fork", "vfork", "exec", "wait", "barrier", "sleep", "truncate", "exit", "--- ",
         "private anon", "shared anon", "private file", "shared file", "share\n", "copy\n", "none\n")) {
       assertThat(all.toString().contains("\n" + word) || all.toString().contains(" " + word)).as(word).isTrue();
     }
-    assertThat(portable.toString()).doesNotContain("minherit", "mlock", "munlock", "truncate", "mincore", "dontneed",
-        " free\n", "--x ");
+    assertThat(portable.toString()).doesNotContain("minherit", "mlock", "munlock", "truncate", "mincore", "dontneed", " free\n", "--x ");
   }
 
   @Test

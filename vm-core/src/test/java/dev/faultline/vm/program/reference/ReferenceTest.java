@@ -33,8 +33,7 @@ class ReferenceTest {
   private static List<String> results(String sections) throws Exception {
     ReferenceRun run = run(sections);
     assertThat(run.stuck()).isEmpty();
-    return run.lines().stream().sorted((a, b) -> a.substring(0, a.indexOf(' ')).compareTo(b.substring(0,
-        b.indexOf(' '))))
+    return run.lines().stream().sorted((a, b) -> a.substring(0, a.indexOf(' ')).compareTo(b.substring(0, b.indexOf(' '))))
         .map(line -> line.split(" ", 3)[2]).toList();
   }
 
@@ -85,15 +84,13 @@ class ReferenceTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"---,SIGBUS,SIGBUS,SIGBUS", "r--,0x0,SIGBUS,0x0", "-w-,0x0,0x0,0x0", "rw-,0x0,0x0,0x0",
-        "--x,0x0,SIGBUS,0x0",
+    @CsvSource({"---,SIGBUS,SIGBUS,SIGBUS", "r--,0x0,SIGBUS,0x0", "-w-,0x0,0x0,0x0", "rw-,0x0,0x0,0x0", "--x,0x0,SIGBUS,0x0",
       "r-x,0x0,SIGBUS,0x0", "rwx,0x0,0x0,0x0"})
     void anyProtection_readsAndExecutes_onI386(String prot, String load, String add, String execute) throws Exception {
       List<String> results = results("process 1\nmmap 0x1000 1 " + prot + " private anon\nload 0x1000\nadd 0x1000 0\n"
           + "touch x 0x1fff\n");
       assertThat(results.subList(0, 2)).containsExactly("load = " + load, "add = " + add);
-      assertThat(results.subList(2, results.size())).isEqualTo(execute.equals("0x0") ? List.of()
-          : List.of("touch = SIGBUS"));
+      assertThat(results.subList(2, results.size())).isEqualTo(execute.equals("0x0") ? List.of() : List.of("touch = SIGBUS"));
     }
 
     @Test
