@@ -35,8 +35,7 @@ public class HostFaults {
   private static final int PAGE = 4096;
   private static final int PAGES = 16384; // 64 MiB: always a mapping of its own, above any allocator's threshold
 
-  // sun.misc.Unsafe, by method handles: the one way, on every JDK from 17 on,
-      to memory that the JVM has not touched itself
+  // sun.misc.Unsafe, by method handles: the one way, on every JDK from 17 on, to memory that the JVM has not touched
   private static final MethodHandle ALLOCATE = unsafe("allocateMemory", long.class, long.class);
   private static final MethodHandle FREE = unsafe("freeMemory", void.class, long.class);
   private static final MethodHandle PUT = unsafe("putLong", void.class, long.class, long.class);
