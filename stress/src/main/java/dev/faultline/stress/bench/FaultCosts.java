@@ -2,6 +2,7 @@ package dev.faultline.stress.bench;
 
 import dev.faultline.vm.map.Vmspace;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Level;
@@ -87,17 +88,17 @@ public class FaultCosts {
   /** Forks, so that every page is to be copied when it is stored to, and ends the child afterwards. */
   @State(Scope.Thread)
   public static class Forked extends Touched {
-    private Vmspace child;
+    private @Nullable Vmspace child;
 
     @Setup(Level.Invocation)
     public void fork() {
       t.touchAll();
-      t.inKernel(() -> child = t.space.fork("child"));
+      child = t.fork();
     }
 
     @TearDown(Level.Invocation)
     public void free() {
-      t.inKernel(() -> child.free());
+      t.free(child);
     }
   }
 

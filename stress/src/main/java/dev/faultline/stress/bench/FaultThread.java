@@ -1,5 +1,7 @@
 package dev.faultline.stress.bench;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.map.MapLookup;
@@ -12,6 +14,7 @@ import dev.faultline.vm.proc.CallResult;
 import dev.faultline.vm.proc.ProcThread;
 import dev.faultline.vm.proc.UserAccess;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One benchmark thread as a process of the simulated kernel, with a range of memory of its own in the middle of one
@@ -76,6 +79,21 @@ final class FaultThread implements AutoCloseable {
     } finally {
       world.kernel.domain().token().leave();
     }
+  }
+
+  /** Forks this thread's address space; the caller frees the child's with {@link #free}. */
+  Vmspace fork() {
+    world.kernel.domain().token().enter();
+    try {
+      return requireNonNull(space.fork("child"));
+    } finally {
+      world.kernel.domain().token().leave();
+    }
+  }
+
+  /** Frees an address space that {@link #fork} made. */
+  void free(@Nullable Vmspace child) {
+    inKernel(() -> requireNonNull(child).free());
   }
 
   /** Returns the object under this thread's range; kernel side. */

@@ -3,6 +3,7 @@ package dev.faultline.stress.bench;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.map.Vmspace;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Level;
@@ -25,7 +26,7 @@ public class ForkCost {
   private static final long BASE = 0x100_0000L;
 
   private FaultThread t;
-  private Vmspace child;
+  private @Nullable Vmspace child;
 
   @Setup(Level.Trial)
   public void begin(FaultWorld world, ThreadParams threads) {
@@ -44,7 +45,7 @@ public class ForkCost {
 
   @TearDown(Level.Invocation)
   public void free() {
-    t.inKernel(() -> child.free());
+    t.free(child);
   }
 
   @TearDown(Level.Trial)
@@ -54,8 +55,8 @@ public class ForkCost {
 
   /** Forks 1,000 pages. */
   @Benchmark
-  public Vmspace fork1000() {
-    t.inKernel(() -> child = t.space.fork("child"));
+  public @Nullable Vmspace fork1000() {
+    child = t.fork();
     return child;
   }
 }

@@ -172,7 +172,7 @@ final class RunCommand implements Callable<Integer> {
     try {
       return new Kernel(config, strands);
     } catch (OutOfMemoryError e) {
-      long need = (long) config.machine().frames() * config.machine().pageSize() >> 20;
+      long need = ((long) config.machine().frames() * config.machine().pageSize()) >> 20;
       long have = Runtime.getRuntime().maxMemory() >> 20;
       throw refused("a machine of " + need + " MiB does not fit in a heap of " + have
           + " MiB: make it smaller, or set FAULTLINE_JAVA_OPTS=-Xmx" + (need + need / 2 + 256) + "m");

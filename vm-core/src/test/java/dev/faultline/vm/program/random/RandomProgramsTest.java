@@ -92,9 +92,9 @@ class RandomProgramsTest {
       portable.append(RandomPrograms.generate(seed, RandomOptions.DEFAULT.portable(true)));
     }
     for (String word : List.of("mmap", "munmap", "mprotect", "minherit", "madvise", "mlock", "munlock", "msync",
-        "mincore", "store", "load", "add", "fill", "sum", "touch", "fork", "vfork", "exec", "wait", "barrier", "sleep", "truncate",
-        "exit", "--- ",
-        "private anon", "shared anon", "private file", "shared file", "share\n", "copy\n", "none\n")) {
+        "mincore", "store", "load", "add", "fill", "sum", "touch", "fork", "vfork", "exec", "wait", "barrier",
+        "sleep", "truncate", "exit", "--- ", "private anon", "shared anon",
+        "private file", "shared file", "share\n", "copy\n", "none\n")) {
       assertThat(all.toString().contains("\n" + word) || all.toString().contains(" " + word)).as(word).isTrue();
     }
     assertThat(portable.toString()).doesNotContain("minherit", "mlock", "munlock", "truncate", "mincore", "dontneed",
