@@ -39,9 +39,7 @@ public class FaultCosts {
     @Setup(Level.Trial)
     public void begin(FaultWorld world, ThreadParams threads) {
       t = new FaultThread(world, threads.getThreadIndex(), sharing.equals("shared"));
-      if (t.index == 0) {
-        t.touchAll();
-      }
+      t.touchAll();
     }
 
     @TearDown(Level.Trial)
@@ -122,8 +120,7 @@ public class FaultCosts {
     FaultThread t = s.t;
     long sum = 0;
     for (int i = 0; i < PAGES; i++) {
-      t.access.load(t.page(i));
-      sum += t.access.value();
+      sum += t.load(i);
     }
     return sum;
   }
@@ -149,8 +146,7 @@ public class FaultCosts {
     FaultThread t = s.t;
     long sum = 0;
     for (int i = 0; i < PAGES; i++) {
-      t.access.load(t.page(i));
-      sum += t.access.value();
+      sum += t.load(i);
     }
     return sum;
   }

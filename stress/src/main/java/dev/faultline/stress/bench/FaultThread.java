@@ -14,6 +14,7 @@ import dev.faultline.vm.proc.CallResult;
 import dev.faultline.vm.proc.ProcThread;
 import dev.faultline.vm.proc.UserAccess;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
 final class FaultThread implements AutoCloseable {
   /** Pages a thread works on. */
   static final int PAGES = 256;
+
+  private static final long MAPPED = 0x10_0000L;
 
   private static final AtomicInteger NEXT_PID = new AtomicInteger(1);
 
@@ -43,15 +46,27 @@ final class FaultThread implements AutoCloseable {
     this.world = world;
     this.index = index;
     this.pageSize = world.pageSize;
-    this.thread = world.kernel.processes().adopt(NEXT_PID.getAndIncrement(), shared ? world.sharedSpace.share() : null);
+    this.thread =
+        world.kernel.processes().adopt(NEXT_PID.getAndIncrement(), shared ? world.sharedReference() : null);
     this.access = thread.access();
     this.space = thread.process().vmspace();
-    long mapped = 0x10_0000L;
-    this.base = mapped + (shared ? (long) index * PAGES * pageSize : 0);
-    if (!shared || index == 0) {
-      must(world.kernel.processes().systemCalls().mmapAnon(thread, mapped, 4L * PAGES * pageSize,
-          VmProt.READ | VmProt.WRITE, false));
+    this.base = MAPPED + (shared ? (long) index * PAGES * pageSize : 0);
+    if (!shared) {
+      must(mmap(world, thread, PAGES));
     }
+  }
+
+  /** Maps anonymous memory in an address space, by a process that comes and goes; takes over the reference. */
+  static void mapFor(FaultWorld world, Vmspace space, int pages) {
+    ProcThread t = world.kernel.processes().adopt(NEXT_PID.getAndIncrement(), space);
+    must(mmap(world, t, pages));
+    world.kernel.processes().systemCalls().exit(t);
+    world.kernel.processes().abandon(t);
+  }
+
+  private static CallResult mmap(FaultWorld world, ProcThread t, int pages) {
+    return world.kernel.processes().systemCalls().mmapAnon(
+        t, MAPPED, (long) pages * world.pageSize, VmProt.READ | VmProt.WRITE, false);
   }
 
   static void must(CallResult r) {
@@ -71,24 +86,22 @@ final class FaultThread implements AutoCloseable {
     }
   }
 
+  /** Loads the first word of a page. */
+  long load(int i) {
+    must(access.load(page(i)));
+    return access.value();
+  }
+
   /** Runs kernel code on this thread, as a system call would. */
   void inKernel(Runnable body) {
-    world.kernel.domain().token().enter();
-    try {
-      body.run();
-    } finally {
-      world.kernel.domain().token().leave();
-    }
+    must(thread.inKernel(body));
   }
 
   /** Forks this thread's address space; the caller frees the child's with {@link #free}. */
   Vmspace fork() {
-    world.kernel.domain().token().enter();
-    try {
-      return requireNonNull(space.fork("child"));
-    } finally {
-      world.kernel.domain().token().leave();
-    }
+    AtomicReference<@Nullable Vmspace> child = new AtomicReference<>();
+    inKernel(() -> child.set(space.fork("child")));
+    return requireNonNull(child.get());
   }
 
   /** Frees an address space that {@link #fork} made. */

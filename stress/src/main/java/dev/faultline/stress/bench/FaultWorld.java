@@ -28,6 +28,9 @@ public class FaultWorld {
   @Param("FIXED")
   public Mode mode;
 
+  /** Pages of the shared object: enough for four threads. */
+  private static final int MAPPED_PAGES = 4 * FaultThread.PAGES;
+
   final ThreadStrands strands = new ThreadStrands();
   Kernel kernel;
   Vmspace sharedSpace; // what the threads of the shared benchmarks use together
@@ -39,6 +42,12 @@ public class FaultWorld {
         MachineConfig.builder().cpus(2).frames(frames).pageSize(pageSize).diskBlocks(8L * (swapPages + 4096)).build();
     kernel = new Kernel(KernelConfig.builder(machine).mode(mode).swapPages(swapPages).build(), strands);
     sharedSpace = kernel.call("boot", () -> kernel.processes().newVmspace("shared"));
+    FaultThread.mapFor(this, sharedReference(), MAPPED_PAGES);
+  }
+
+  /** Returns a reference of the caller's own to the shared address space. */
+  Vmspace sharedReference() {
+    return kernel.call("share", sharedSpace::share);
   }
 
   @TearDown(Level.Trial)

@@ -69,6 +69,17 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
     lastChild = child;
   }
 
+  /**
+   * Runs kernel code on this thread as a system call of its own would, for harnesses; the code may sleep.
+   *
+   * @return OK, or SIGKILL if the process has been killed
+   */
+  public CallResult inKernel(Runnable body) {
+    enterKernel();
+    body.run();
+    return leaveKernel(CallResult.OK);
+  }
+
   /** Enters the kernel from user mode. */
   void enterKernel() {
     domain().token().enter();
