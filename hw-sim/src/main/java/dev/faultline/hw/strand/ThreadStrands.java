@@ -42,6 +42,14 @@ public final class ThreadStrands extends Strands {
     this.onDeath = onDeath;
   }
 
+  /**
+   * Returns a thread, not started, which as a strand finds itself as fast as the pool's own threads do. For harnesses
+   * that bring their threads along and {@link #attach} them.
+   */
+  public static Thread newThread(Runnable body, String name) {
+    return new StrandThread(body, name);
+  }
+
   private static void rethrow(Strand strand, Throwable t) {
     Thread thread = Thread.currentThread();
     thread.getUncaughtExceptionHandler().uncaughtException(thread, t);

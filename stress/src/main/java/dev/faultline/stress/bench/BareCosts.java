@@ -16,7 +16,7 @@ import org.openjdk.jmh.annotations.State;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class BareCosts {
   private static final int WORDS = 4096 / Long.BYTES;
-  private static final int PAGES = 1024; // 4 MiB: more than the nearest caches, as frames are
+  private static final int PAGES = 2048; // as many as FaultWorld has frames
 
   private final long[] memory = new long[PAGES * WORDS];
   private final ReentrantLock lock = new ReentrantLock();

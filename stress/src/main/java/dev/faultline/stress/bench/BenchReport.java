@@ -26,7 +26,9 @@ public final class BenchReport {
   }
 
   /** Frames of the machine that the faults are measured on; 0 in rows that have no machine. */
-  private static final int FRAMES = 16_384;
+  private static final int FRAMES = 2048;
+
+  private static final int BEYOND_CACHES = 16_384;
 
   private static final int SMALL_PAGE = 64;
   private static final int MANY_FRAMES = 1 << 20;
@@ -43,20 +45,25 @@ public final class BenchReport {
    */
   public static String run(boolean quick, int seconds, String only) throws RunnerException {
     List<Row> rows = new ArrayList<>();
-    collect(rows, "1 thread", options(quick, seconds, "(BareCosts|HostFaults|FaultCosts|ForkCost|BootCost)", only)
-        .threads(1).jvmArgsAppend("-Xms2g"));
-    collect(rows, "2 threads", options(quick, seconds, "(HostFaults|FaultCosts)", only)
-        .threads(2).jvmArgsAppend("-Xms2g"));
+    collect(rows, "1 thread",
+        options(quick, seconds, "-Xms2g", "(BareCosts|HostFaults|FaultCosts|ForkCost|BootCost)", only).threads(1));
+    collect(rows, "2 threads", options(quick, seconds, "-Xms2g", "(HostFaults|FaultCosts|BareCosts)", only).threads(2));
+    // Frames taken in turn from 64 MiB: what a fault zeroes or copies then comes from memory, not from a cache.
+    for (int threads = 1; threads <= 2; threads++) {
+      collect(rows, "64 MiB of frames, threads: " + threads,
+          options(quick, seconds, "-Xms2g", "FaultCosts\\.zeroFill", only).threads(threads)
+              .param("sharing", "private").param("frames", "" + BEYOND_CACHES));
+    }
     // Pages of 64 bytes, so that what a fault does with a page costs nothing: on few frames, and on many within 1 GiB.
-    collect(rows, "pages of 64 bytes", options(quick, seconds, "FaultCosts\\.(softFault|zeroFill)", only)
-        .threads(1).param("sharing", "private").param("pageSize", "" + SMALL_PAGE)
-        .param("frames", "1024", "" + MANY_FRAMES).jvmArgsAppend("-Xmx1g"));
+    collect(rows, "pages of 64 bytes",
+        options(quick, seconds, "-Xmx1g", "FaultCosts\\.(softFault|zeroFill)", only).threads(1)
+            .param("sharing", "private").param("pageSize", "" + SMALL_PAGE).param("frames", "1024", "" + MANY_FRAMES));
     return render(rows);
   }
 
-  private static ChainedOptionsBuilder options(boolean quick, int seconds, String classes, String only) {
+  private static ChainedOptionsBuilder options(boolean quick, int seconds, String heap, String classes, String only) {
     return new OptionsBuilder()
-        .include(PACKAGE.replace(".", "\\.") + classes + "(?=.*" + only + ").*")
+        .include(PACKAGE.replace(".", "\\.") + classes + "(?=.*(?:" + only + ")).*")
         .forks(1)
         .warmupIterations(quick ? 1 : 4)
         .measurementIterations(quick ? 1 : 5)
@@ -64,7 +71,8 @@ public final class BenchReport {
         .measurementTime(quick ? TimeValue.milliseconds(100) : TimeValue.seconds(seconds))
         .verbosity(VerboseMode.SILENT)
         .shouldFailOnError(true)
-        .jvmArgsAppend("-XX:+UseParallelGC");
+        .jvmArgsAppend(heap, "-XX:+UseParallelGC", "-Djmh.executor=CUSTOM",
+            "-Djmh.executor.class=" + StrandExecutor.class.getName());
   }
 
   private static void collect(List<Row> rows, String what, ChainedOptionsBuilder options) throws RunnerException {
@@ -100,7 +108,8 @@ public final class BenchReport {
     b.append(' ').append(Runtime.version()).append(".\n\n");
     b.append("| benchmark | memory | frames | threads | cost | ± |\n| --- | --- | --- | --- | --- | --- |\n");
     for (Row r : rows) {
-      String frames = r.frames == 0 ? "" : r.frames + (r.frames == FRAMES ? " of 4096 bytes" : " of 64 bytes");
+      boolean large = r.frames == FRAMES || r.frames == BEYOND_CACHES;
+      String frames = r.frames == 0 ? "" : r.frames + (large ? " of 4096 bytes" : " of 64 bytes");
       String error = Double.isNaN(r.error) ? "-" : String.format(Locale.ROOT, "%.1f", r.error);
       b.append(String.format(Locale.ROOT, "| %s | %s | %s | %d | %.1f %s | %s |%n",
           r.name, r.sharing, frames, r.threads, r.score, r.unit, error));

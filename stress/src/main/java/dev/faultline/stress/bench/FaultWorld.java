@@ -20,8 +20,8 @@ public class FaultWorld {
   @Param("4096")
   public int pageSize;
 
-  /** Frames of the machine. */
-  @Param("16384")
+  /** Frames of the machine; 2048 of 4096 bytes are 8 MiB, a machine of 1995, which the caches of a later one hold. */
+  @Param("2048")
   public int frames;
 
   /** FIXED or UP. */
