@@ -108,6 +108,16 @@ public final class Kernel implements AutoCloseable {
     public boolean isBusy() {
       return pager.isBusy() || files.isBusy(); // a write of either will give a clean page: no need to kill yet
     }
+
+    @Override
+    public long pagesWritten() {
+      return pager.pagesWritten() + files.pagesWritten();
+    }
+
+    @Override
+    public long pagesFailed() {
+      return pager.pagesFailed() + files.pagesFailed();
+    }
   }
 
   private void strandDied(Strand strand, Throwable t) {

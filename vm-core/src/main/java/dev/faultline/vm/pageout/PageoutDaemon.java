@@ -42,6 +42,9 @@ public final class PageoutDaemon {
     domain.token().enter();
     try {
       while (!shutdown) {
+        if (freeList.isFine()) {
+          scan.memoryFine();
+        }
         freeList.daemonSleep(this::hasWork);
         if (!shutdown) {
           pass();

@@ -31,6 +31,12 @@ final class PageoutScan {
    *           Everything about the page is then read under O and Q.
    * Cleaning  Q is let go, O is kept into PageoutClean, which lets go of it. For a vnode's page V is tried while O and
    *           Q are held.
+   * Progress  is a page freed, cached, or written well. Writes that were only started, and aging, count for a few
+   *           passes in a row and no more: where every write fails, the same dirty pages go round from queue to queue
+   *           for ever, each pass starting something. A pass without progress is followed by a rest.
+   * Killing   3.5 F, after several passes without progress (in one alone, every lock may have been missed): when there
+   *           is no swap or it is full and no write under way will give a clean page; or when writes, however many are
+   *           under way, have only failed meanwhile: a disk that has gone bad is as good as a full one.
    */
   private static final int MAXSCAN = 1024;
   private static final int ACT_ADVANCE = 3;
@@ -52,7 +58,13 @@ final class PageoutScan {
   private int started;
   private int moved; // deactivated, aged or reactivated: the next pass will see something else
   private int launderLeft;
-  private int fruitless; // passes in a row that freed, cached and started nothing
+  private int refused; // dirty pages whose write could not even be started, with none under way to wait for
+
+  // From pass to pass; the daemon's own.
+  private int fruitless; // passes in a row that freed and cached nothing, while no write ended well
+  private long failures; // pages whose write failed or was refused meanwhile
+  private long writtenBefore;
+  private long failedBefore;
 
   PageoutScan(ResidentPages pages, Cleaner cleaner, SwapState swap, ProcessWalker processes) {
     this.pages = pages;
@@ -70,8 +82,7 @@ final class PageoutScan {
   }
 
   /**
-   * Makes one pass. One that only aged pages counts as progress a few times in a row and no more: where nothing can be
-   * written, dirty pages go round from queue to queue for ever.
+   * Makes one pass.
    *
    * @return whether another pass may follow at once; else the daemon rests, also while a victim is on its way out
    */
@@ -80,6 +91,7 @@ final class PageoutScan {
     freed = 0;
     started = 0;
     moved = 0;
+    refused = 0;
     launderLeft = pages.pageCount() > 1800 ? 32 : 16;
     scanInactive(t);
     scanActive(shortage());
@@ -87,15 +99,38 @@ final class PageoutScan {
       t.count(Event.DFREE);
       freed++;
     }
-    boolean reclaimed = freed + started > 0;
-    fruitless = reclaimed ? 0 : fruitless + 1;
-    if (reclaimed || (moved > 0 && fruitless < FRUITLESS_MAX)) {
+    if (noteProgress()) {
       return true;
     }
-    if (!swap.isUsable() && !swap.isBusy() && available() < limits.freeMin()) { // F
-      processes.killLargest();
+    if (fruitless < FRUITLESS_MAX) {
+      return moved + started > 0;
+    }
+    int[] queued = queues.lengths();
+    boolean full = started == 0 && !swap.isUsable() && !swap.isBusy();
+    // as many failures as there are pages to try, for part of the disk may be good
+    boolean broken = failures > 0 && failures >= Math.min(queued[0] + queued[1], MAXSCAN);
+    if ((full || broken) && available() < limits.freeMin() && processes.killLargest()) { // F
+      failures = 0; // the next victim only if writes go on failing without this one
     }
     return false;
+  }
+
+  /** Brings the account of progress up to date after a pass; returns whether there was any since the last one. */
+  private boolean noteProgress() {
+    long written = swap.pagesWritten();
+    long failed = swap.pagesFailed();
+    boolean progress = freed > 0 || written != writtenBefore;
+    fruitless = progress ? 0 : fruitless + 1;
+    failures = progress ? 0 : failures + (failed - failedBefore) + refused;
+    writtenBefore = written;
+    failedBefore = failed;
+    return progress;
+  }
+
+  /** Tells that memory is fine: what failed before says nothing about the next shortage. */
+  void memoryFine() {
+    fruitless = 0;
+    failures = 0;
   }
 
   @SuppressWarnings("GuardedBy") // Q is let go on three ways out of each turn
@@ -156,6 +191,9 @@ final class PageoutScan {
     started += n;
     launderLeft -= Math.max(1, n);
     if (n == 0) {
+      if (!swap.isBusy()) {
+        refused++;
+      }
       requeueIfInactive(m);
     }
   }

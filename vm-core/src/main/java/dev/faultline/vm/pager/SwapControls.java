@@ -31,6 +31,9 @@ final class SwapControls {
   @GuardedBy("lock")
   private int inUse; // with the disk, nobody waiting
 
+  private volatile long pagesWritten; // since boot; written under lock
+  private volatile long pagesFailed; // likewise
+
   @GuardedBy("lock")
   private @Nullable PageoutControl doneHead;
 
@@ -51,6 +54,16 @@ final class SwapControls {
   /** Returns how many are not free. Exact under S, else a snapshot. */
   int out() {
     return out;
+  }
+
+  /** Returns how many pages have been written well. A snapshot. */
+  long pagesWritten() {
+    return pagesWritten;
+  }
+
+  /** Returns how many pages a write has failed for. A snapshot. */
+  long pagesFailed() {
+    return pagesFailed;
   }
 
   /** Returns whether one may be taken. */
@@ -78,12 +91,17 @@ final class SwapControls {
     return c;
   }
 
-  /** Gives back one whose pageout is over. */
+  /** Gives back one whose pageout is over, well or not. */
   @SuppressWarnings("NonAtomicVolatileUpdate") // under S
-  void give(PageoutControl c) {
+  void give(PageoutControl c, boolean ok) {
     c.object = null;
     lock.lock();
     try {
+      if (ok) {
+        pagesWritten += c.count;
+      } else {
+        pagesFailed += c.count;
+      }
       c.next = free;
       free = c;
       out--;

@@ -121,6 +121,16 @@ public final class SwapPager implements Pager, SwapTransfer {
     return controls.out() != 0;
   }
 
+  /** Returns how many pages have been written to swap and finished. A snapshot. */
+  public long pagesWritten() {
+    return controls.pagesWritten();
+  }
+
+  /** Returns how many pages a write to swap has failed for. A snapshot. */
+  public long pagesFailed() {
+    return controls.pagesFailed();
+  }
+
   /** swap_pager_alloc: a new swap object with an empty table and one reference, the caller's. */
   @Override
   public VmObject allocate(long size) {
@@ -438,7 +448,7 @@ public final class SwapPager implements Pager, SwapTransfer {
   public void sync() {
     for (PageoutControl c = controls.takeDone(); c != null; c = controls.takeDone()) {
       finish(c);
-      controls.give(c);
+      controls.give(c, !c.error);
     }
   }
 
@@ -471,7 +481,7 @@ public final class SwapPager implements Pager, SwapTransfer {
     } finally {
       o.lock.unlock();
     }
-    controls.give(c);
+    controls.give(c, ok);
     return ok;
   }
 

@@ -23,6 +23,9 @@ final class TransferPool {
   @GuardedBy("lock")
   private int writing; // asynchronous writes under way, which are not of the pool
 
+  private volatile long pagesWritten; // since boot; written under lock
+  private volatile long pagesFailed; // likewise
+
   TransferPool(SyncDomain domain) {
     this.domain = domain;
     this.lock = new KMutex(domain, LockRank.DISK, "transfer pool");
@@ -55,14 +58,40 @@ final class TransferPool {
     }
   }
 
-  /** Counts an asynchronous write that begins, or with -1 one that has ended. */
-  void countWriting(int by) {
+  /** Counts an asynchronous write that begins. */
+  void beginWriting() {
     lock.lock();
     try {
-      writing += by;
+      writing++;
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Counts an asynchronous write of so many pages that has ended, well or not. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // under lock
+  void endWriting(int pages, boolean ok) {
+    lock.lock();
+    try {
+      writing--;
+      if (ok) {
+        pagesWritten += pages;
+      } else {
+        pagesFailed += pages;
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Returns how many pages asynchronous writes have written well. A snapshot. */
+  long pagesWritten() {
+    return pagesWritten;
+  }
+
+  /** Returns how many pages an asynchronous write has failed for. A snapshot. */
+  long pagesFailed() {
+    return pagesFailed;
   }
 
   /** Returns how many asynchronous writes are under way. */

@@ -75,6 +75,16 @@ public final class VnodePager implements Pager {
     return transfers.writing() != 0;
   }
 
+  /** Returns how many pages of files have been written without anybody waiting. A snapshot. */
+  public long pagesWritten() {
+    return transfers.pagesWritten();
+  }
+
+  /** Returns how many pages of files such a write has failed for. A snapshot. */
+  public long pagesFailed() {
+    return transfers.pagesFailed();
+  }
+
   private long roundPage(long bytes) {
     return (bytes + pageSize - 1) & -(long) pageSize;
   }
@@ -373,7 +383,7 @@ public final class VnodePager implements Pager {
         VnodeWrite w = new VnodeWrite(this, v, o, run);
         w.setRun(true, place, run, 0, run.length);
         startIo(o, v, run);
-        transfers.countWriting(1);
+        transfers.beginWriting();
         disk.submit(w); // pages and pip belong to the completion from here on
       }
       i = end;
@@ -476,7 +486,7 @@ public final class VnodePager implements Pager {
     } finally {
       o.lock.unlock();
     }
-    transfers.countWriting(-1);
+    transfers.endWriting(w.pages.length, ok);
     pages.freeList().wakeDaemonForCompletion(); // it may be resting for want of anything to do
   }
 
