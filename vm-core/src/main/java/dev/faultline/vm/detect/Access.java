@@ -19,6 +19,7 @@ final class Access {
   int frame;
   int word;
   long value; // stored, or added
+  long result; // loaded, where a method returns something else
 
   @SuppressWarnings("NullAway.Init") // set before each use
   Access(int pid) {

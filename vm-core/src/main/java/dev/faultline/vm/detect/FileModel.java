@@ -2,6 +2,7 @@ package dev.faultline.vm.detect;
 
 import dev.faultline.hw.PhysicalMemory;
 import java.util.BitSet;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,8 @@ final class FileModel extends SharedSegment {
    * Longer        What was stored past the old end of the last page, and may have become zero, is in the file for good:
    *               which of the two,
    *               the next load tells.
+   * Holes         What lies past the shortest that the file ever was may have no place on the disk. FileView says what
+   *               private mappings make of that. The tick counts what happened to holes: pages filled, the file grown.
    * eof, changing Written by who changes the length, in this order: changing, eof, not changing. A reader takes eof,
    * then changing.
    */
@@ -35,6 +38,8 @@ final class FileModel extends SharedSegment {
   private volatile boolean changing; // written under V(vnode)
   private volatile long seedLength; // no byte from here on has its initial contents any more
   private volatile long lowestEof; // the shortest that the file ever was
+  private final AtomicLong tick = new AtomicLong(); // (A) events that concern holes
+  private volatile long grown; // written under V(vnode): the tick when the file last became longer
   private long oldLength; // V(vnode), while the length changes
   private long newLength; // V(vnode), while the length changes
   private volatile @Nullable ModelPage tail; // the last page while the file becomes shorter; written under V(vnode)
@@ -81,6 +86,20 @@ final class FileModel extends SharedSegment {
     return eof;
   }
 
+  /** Returns the number of the last event that concerns holes. */
+  long tick() {
+    return tick.get();
+  }
+
+  long grown() {
+    return grown;
+  }
+
+  /** Returns the byte offset from which on a page may have been a hole. */
+  long holesFrom() {
+    return roundPage(lowestEof);
+  }
+
   /** Returns whether a page lies within the file now and always has. */
   boolean wasAlwaysWithin(long offset) {
     return offset >= 0 && offset < roundPage(lowestEof);
@@ -100,9 +119,41 @@ final class FileModel extends SharedSegment {
   }
 
   /**
-   * Makes an access to the word at {@code offset}, which is mapped from here: by a shared mapping, or privately and not
-   * copied yet.
+   * Loads the word at {@code offset} through a private mapping of a page that it has not copied yet.
+   *
+   * @param seen when the page was last seen through this view and was not zeros; 0 for never
+   * @return the view's {@code seen} from now on
    */
+  long loadPrivately(Access a, long offset, FileView view, long seen) {
+    long n = offset >>> pageShift;
+    ModelPage p = pages.getOrMake(n);
+    p.lock();
+    try {
+      long keep = bitsBelow(offset, eof);
+      boolean beyond = isBeyond(n << pageShift);
+      long got = oracle.memory().load(a.frame, a.word);
+      a.result = got;
+      if (offset >= holesFrom() && view.mayBeZeros(n << pageShift, p.filled, seen)) {
+        if (got == 0) {
+          return seen; // it tells nothing of the file
+        }
+        if (!beyond) {
+          loaded(a, p, a.word, offset, got, keep);
+          return tick.get();
+        }
+      }
+      if (beyond) {
+        oracle.beyondEnd(a, this, offset);
+      } else {
+        loaded(a, p, a.word, offset, got, keep);
+      }
+      return seen;
+    } finally {
+      p.unlock();
+    }
+  }
+
+  /** Makes an access to the word at {@code offset}, which is mapped from here by a shared mapping. */
   long access(Access a, long offset) {
     PhysicalMemory memory = oracle.memory();
     long n = offset >>> pageShift;
@@ -164,6 +215,13 @@ final class FileModel extends SharedSegment {
     p.set(w, value);
     p.writer = a.pid();
     noteTailStore(p, w);
+    noteFilled(p, n, value);
+  }
+
+  private void noteFilled(ModelPage p, long n, long value) {
+    if (p.filled == 0 && value != 0 && n << pageShift >= holesFrom()) {
+      p.filled = tick.incrementAndGet();
+    }
   }
 
   private void noteTailStore(ModelPage p, int w) {
@@ -197,7 +255,20 @@ final class FileModel extends SharedSegment {
       p.log(a.word, bitsBelow(offset, eof), isWatched(p));
       p.addCandidate(a.word, now);
       noteTailStore(p, a.word);
+      noteFilled(p, n, now);
       return got;
+    } finally {
+      p.unlock();
+    }
+  }
+
+  /** Returns whether a word of a page that is mapped from here may be {@code got} at rest. */
+  boolean allows(long offset, long got) {
+    ModelPage p = pages.getOrMake(offset >>> pageShift);
+    p.lock();
+    try {
+      words(p, offset >>> pageShift);
+      return p.allows((int) (offset >>> 3) & (wordsPerPage - 1), got, bitsBelow(offset, eof));
     } finally {
       p.unlock();
     }
@@ -206,8 +277,10 @@ final class FileModel extends SharedSegment {
   /**
    * Returns whether a load through a private mapping may find {@code got} while the page may be copied at any time
    * since a watch began, or not yet.
+   *
+   * @param seen when the page was last seen through this view and was not zeros; 0 for never
    */
-  boolean allowsCopied(long offset, long got) {
+  boolean allowsCopied(long offset, long got, FileView view, long seen) {
     ModelPage p = pages.getOrMake(offset >>> pageShift);
     int w = (int) (offset >>> 3) & (wordsPerPage - 1);
     p.lock();
@@ -215,7 +288,11 @@ final class FileModel extends SharedSegment {
       long keep = bitsBelow(offset, eof);
       words(p, offset >>> pageShift);
       isWatched(p); // the log is of the present watch
-      return p.allows(w, got, keep) || p.loggedAs(w, got);
+      long page = offset & -(1L << pageShift);
+      if (got == 0 && view.mayBeZeros(page, p.filled, seen)) {
+        return true;
+      }
+      return (!isBeyond(page) && p.allows(w, got, keep)) || p.loggedAs(w, got); // a copy outlives the file's end
     } finally {
       p.unlock();
     }
@@ -226,13 +303,21 @@ final class FileModel extends SharedSegment {
    * began.
    *
    * @param offset byte offset of the page
-   * @param watched whether there was a watch; if not, a word that was ever stored to may be anything
+   * @param watched whether there was a watch; if not, the page has been writable before anybody stored to it: it is one
+   *     of zeros, where there may have been a hole, else a word that was ever stored to may be anything
+   * @param view of the mapping that copies it
+   * @param seen when the page was last seen through this view and was not zeros; 0 for never
    */
-  void copyPage(long offset, ModelPage copy, boolean watched) {
+  void copyPage(long offset, ModelPage copy, boolean watched, FileView view, long seen) {
     long n = offset >>> pageShift;
     ModelPage p = pages.getOrMake(n);
     p.lock();
     try {
+      boolean zeros = view.mayBeZeros(offset, p.filled, seen);
+      if (zeros && !watched) {
+        copy.words(wordsPerPage, null);
+        return;
+      }
       boolean untouched = p.words == null;
       long[] present = untouched ? initialPage(n) : words(p, n).clone();
       isWatched(p);
@@ -248,8 +333,28 @@ final class FileModel extends SharedSegment {
           copy.addKept(w, keep);
         }
       }
+      if (zeros && copy.mayHaveContent()) {
+        copy.orZeros();
+      }
     } finally {
       p.unlock();
+    }
+  }
+
+  /**
+   * Makes {@code copy} certain, which may not have been made: it is made now, if it was not.
+   *
+   * @param now an empty page, used up
+   */
+  void settleCopy(long offset, ModelPage copy, boolean watched, FileView view, long seen, ModelPage now) {
+    ModelPage p = page(offset);
+    p.lock();
+    boolean zeros = view.mayBeZeros(offset, p.filled, seen);
+    p.unlock();
+    copy.mayBeFile = false;
+    if (watched || zeros) { // else it was writable, hence copied
+      copyPage(offset, now, watched, view, seen);
+      copy.merge(now);
     }
   }
 
@@ -308,6 +413,7 @@ final class FileModel extends SharedSegment {
       tail = null;
     } else if (done && newLength > oldLength) {
       settleTail(oldLength);
+      grown = tick.incrementAndGet();
       eof = newLength;
     }
     changing = false;
@@ -325,6 +431,7 @@ final class FileModel extends SharedSegment {
           p.logEverything(isWatched(p));
           p.words = null;
           p.doubts = null;
+          p.filled = 0;
           p.unlock();
         });
   }

@@ -1,6 +1,7 @@
 package dev.faultline.vm.detect;
 
 import dev.faultline.hw.PhysicalMemory;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -11,15 +12,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class GroupModel extends SharedSegment {
   final @Nullable FileModel file; // (C)
+  final @Nullable FileView view; // (C)
   private final long fileDelta; // (C) what to add to an address for the offset in the file
   // (A) wirings under way, each of which may copy pages from the file
   private final AtomicInteger copying = new AtomicInteger();
   private final int pageShift; // (C)
   private final int wordsPerPage; // (C)
 
-  GroupModel(ContentOracle oracle, @Nullable FileModel file, long fileDelta) {
+  GroupModel(ContentOracle oracle, @Nullable FileView view, long fileDelta) {
     super(oracle);
-    this.file = file;
+    this.view = view;
+    this.file = view == null ? null : view.file;
     this.fileDelta = fileDelta;
     this.pageShift = oracle.memory().pageShift();
     this.wordsPerPage = oracle.memory().wordsPerPage();
@@ -40,11 +43,12 @@ final class GroupModel extends SharedSegment {
     ModelPage p = pages.getOrMake(n);
     p.lock();
     try {
-      if (p.words == null && file != null) {
+      FileView v = view;
+      if (v != null && (p.words == null || p.mayBeFile)) {
         if (a.op == Access.LOAD) {
-          return loadFromFile(a, p, file);
+          return p.words == null ? loadFromFile(a, p, v) : loadEither(a, p, v);
         }
-        file.copyPage(fileOffset(n), p, watched || p.windows != 0 || copying.get() != 0);
+        copyNow(n, p, v, watched || p.windows != 0 || copying.get() != 0);
       }
       switch (a.op) {
         case Access.LOAD -> {
@@ -69,13 +73,38 @@ final class GroupModel extends SharedSegment {
     }
   }
 
-  private long loadFromFile(Access a, ModelPage p, FileModel f) {
+  private void copyNow(long n, ModelPage p, FileView v, boolean watched) {
+    if (p.words == null) {
+      v.file.copyPage(fileOffset(n), p, watched, v, p.seen);
+    } else {
+      p.logEverything(isWatched(p));
+      v.file.settleCopy(fileOffset(n), p, watched, v, p.seen, pages.newPage());
+    }
+  }
+
+  private long loadFromFile(Access a, ModelPage p, FileView v) {
     if (p.windows == 0 && copying.get() == 0) {
-      return f.access(a, a.va + fileDelta);
+      p.seen = v.file.loadPrivately(a, a.va + fileDelta, v, p.seen);
+      return a.result;
     }
     long got = oracle.memory().load(a.frame, a.word);
-    if (!f.allowsCopied(a.va + fileDelta, got)) {
-      oracle.mismatch(a, this + " over " + f, "the file's word, now or since a store began", got, p.writer);
+    if (!v.file.allowsCopied(a.va + fileDelta, got, v, p.seen)) {
+      oracle.mismatch(a, this + " over " + v, "the file's word, now or since a store began", got, p.writer);
+    }
+    return got;
+  }
+
+  /** A load of a page whose copy may have been made; it may tell. */
+  private long loadEither(Access a, ModelPage p, FileView v) {
+    long got = oracle.memory().load(a.frame, a.word);
+    boolean copied = p.allows(a.word, got, -1L);
+    boolean files = v.file.allowsCopied(a.va + fileDelta, got, v, p.seen);
+    if (files && !copied && p.windows == 0 && copying.get() == 0) {
+      p.logEverything(isWatched(p));
+      p.forget();
+    } else if (!files) {
+      p.mayBeFile = false;
+      loaded(a, p, got);
     }
     return got;
   }
@@ -91,8 +120,7 @@ final class GroupModel extends SharedSegment {
     }
     assert p.words != null;
     if (!p.allows(a.word, got, -1L)) {
-      oracle.mismatch(a, toString(), ModelPage.text(p.words[a.word], p.doubts == null ? null : p.doubts[a.word], -1L),
-          got, p.writer);
+      oracle.mismatch(a, toString(), p.text(a.word, -1L), got, p.writer);
     }
     p.log(a.word, -1L, isWatched(p));
     p.pin(a.word, got);
@@ -116,7 +144,7 @@ final class GroupModel extends SharedSegment {
   @Nullable ModelPage openWindow(long n) {
     ModelPage p = pages.getOrMake(n);
     p.lock();
-    boolean open = p.words == null;
+    boolean open = p.words == null || p.mayBeFile;
     if (open) {
       p.windows++;
     }
@@ -124,14 +152,26 @@ final class GroupModel extends SharedSegment {
     return open ? p : null;
   }
 
-  /** Closes a window, {@code lost} if it cannot be told whether the page was copied. */
-  void closeWindow(ModelPage p, boolean lost) {
+  /**
+   * Closes a window, {@code lost} if it cannot be told whether the page was copied. The file's page is watched still.
+   */
+  void closeWindow(long n, ModelPage p, boolean lost) {
     p.lock();
     p.windows--;
-    if (lost && p.words == null) {
-      p.loseAll(wordsPerPage);
+    if (lost) {
+      mayBeCopied(n, p);
     }
     p.unlock();
+  }
+
+  /** The page, whose file's page has been watched, may have been copied since, or not. It is locked. */
+  private void mayBeCopied(long n, ModelPage p) {
+    FileView v = view;
+    if (v == null || (p.words != null && !p.mayBeFile)) {
+      return;
+    }
+    copyNow(n, p, v, true);
+    p.mayBeFile = true;
   }
 
   void wireBegins() {
@@ -143,16 +183,14 @@ final class GroupModel extends SharedSegment {
    * been.
    */
   void wireEnds(long from, long to, boolean done) {
-    FileModel f = file;
-    for (long n = from; n < to && f != null; n++) {
+    FileView v = view;
+    for (long n = from; n < to && v != null; n++) {
       ModelPage p = pages.getOrMake(n);
       p.lock();
-      if (p.words == null) {
-        if (done) {
-          f.copyPage(fileOffset(n), p, true);
-        } else {
-          p.loseAll(wordsPerPage);
-        }
+      if (!done) {
+        mayBeCopied(n, p);
+      } else if (p.words == null || p.mayBeFile) {
+        copyNow(n, p, v, true);
       }
       p.unlock();
     }
@@ -162,8 +200,10 @@ final class GroupModel extends SharedSegment {
   /**
    * Puts what a copy of the group's own pages contains, made at an unknown instant since a watch began, into a space's
    * tree.
+   *
+   * @param seen receives when pages of the file were seen through the group
    */
-  void snapshot(long from, long to, PageTree tree) {
+  void snapshot(long from, long to, PageTree tree, Map<Long, Long> seen) {
     pages.forEach(
         from,
         to,
@@ -174,10 +214,13 @@ final class GroupModel extends SharedSegment {
             ModelPage copy = tree.newPage();
             p.copyLogged(copy, p.words.clone());
             tree.put(n, copy);
-          } else if (file != null && (p.windows != 0 || copying.get() != 0)) {
+          } else if (view != null && (p.windows != 0 || copying.get() != 0)) {
             ModelPage copy = tree.newPage();
-            copy.loseAll(wordsPerPage);
+            view.file.copyPage(fileOffset(n), copy, true, view, p.seen);
+            copy.mayBeFile = true;
             tree.put(n, copy);
+          } else if (p.seen != 0) {
+            seen.put(n, p.seen);
           }
           p.unlock();
         });

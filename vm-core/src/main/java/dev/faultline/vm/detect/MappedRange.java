@@ -25,9 +25,8 @@ final class MappedRange {
   Inheritance inheritance;
   @Nullable Window window; // a shared mapping of a file
   @Nullable GroupModel group; // shared by inheritance
-  @Nullable FileModel file; // neither: a private mapping of a file; null for zero-filled memory
+  @Nullable FileView file; // neither: a private mapping of a file; null for zero-filled memory
   long fileDelta; // what to add to an address for the offset in the file
-  long fileEnd; // of a private mapping: the file's length when it was mapped
 
   MappedRange(long start, long end, int prot, Inheritance inheritance) {
     this.start = start;
@@ -43,8 +42,12 @@ final class MappedRange {
     r.group = group;
     r.file = file;
     r.fileDelta = fileDelta;
-    r.fileEnd = fileEnd;
     return r;
+  }
+
+  /** Returns the file whose pages the range shows, or may show; null for none. */
+  @Nullable FileModel fileBehind() {
+    return window != null ? window.file : group != null ? group.file : file == null ? null : file.file;
   }
 
   boolean isPrivate() {

@@ -4,6 +4,7 @@ import dev.faultline.hw.strand.Strand;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +21,11 @@ final class ModelPage {
    * doubts       Null: none. Else for a doubtful word the values that it may have; the first load tells which one it is
    *              (pins it).
    *              UNKNOWN: any, until the first load. LOST: any, load after load, until a store.
+   * zeros        Of a private copy of a file's page: whether the page that was copied was the file's or one of zeros
+   *              in place of a hole is not known yet. Words named there are zero in the one case, and as words and
+   *              doubts say in the other; the first load that tells settles all of them.
+   * mayBeFile    Of a private copy of a file's page: the copy may have been made or not. Till a load tells, the page
+   *              shows what is here or what the file's page has; the next store makes it, if it is not made.
    * Log          While somebody may be copying the page (watchers, here or of the whole segment), values that words had
    *              before they
    *              changed. A copy made at an unknown instant of that time has, word by word, the present value or a
@@ -49,6 +55,10 @@ final class ModelPage {
   int writer; // pid of the last store, 0 for none
   int watchers; // who may be copying this page
   long logEpoch; // run of the segment's watches that the log is of
+  @Nullable BitSet zeros; // words that are zero, if the page was a hole's
+  boolean mayBeFile; // this is a copy that may not have been made
+  long filled; // of a file's page: its tick at the first store after it was last a hole; 0 if there was none
+  long seen; // of a group's page that is the file's still: the file's tick when it was last not zeros; 0 for never
   int windows; // of a group's page: sharers whose store is under way, so that it may be copied already
   private int @Nullable [] logWords;
   private long @Nullable [] logValues;
@@ -84,12 +94,39 @@ final class ModelPage {
     ModelPage p = tree.newPage();
     p.words = words == null ? null : words.clone();
     p.doubts = doubts == null ? null : doubts.clone();
+    p.zeros = zeros == null ? null : (BitSet) zeros.clone();
+    p.mayBeFile = mayBeFile;
+    p.seen = seen;
     p.writer = writer;
     return p;
   }
 
   boolean isDoubtful(int w) {
-    return doubts != null && doubts[w] != null;
+    return (doubts != null && doubts[w] != null) || mayBeZero(w);
+  }
+
+  private boolean mayBeZero(int w) {
+    return zeros != null && zeros.get(w);
+  }
+
+  /** From now on the page may be one of zeros instead. */
+  void orZeros() {
+    assert words != null;
+    zeros = new BitSet(words.length);
+    zeros.set(0, words.length);
+  }
+
+  /** Returns whether any word of the page is other than zero, or may be. */
+  boolean mayHaveContent() {
+    if (doubts != null) {
+      return true;
+    }
+    for (int w = 0; words != null && w < words.length; w++) {
+      if (words[w] != 0) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Returns the words, made of {@code fill} or zeros if the page was never stored to. */
@@ -109,6 +146,9 @@ final class ModelPage {
     if (doubts != null) {
       doubts[w] = null;
     }
+    if (zeros != null) {
+      zeros.clear(w);
+    }
   }
 
   /** Makes a word doubtful. */
@@ -120,11 +160,21 @@ final class ModelPage {
     doubts[w] = values;
   }
 
+  /** Makes this a page that nobody has stored to. */
+  void forget() {
+    words = null;
+    doubts = null;
+    zeros = null;
+    mayBeFile = false;
+  }
+
   /** Makes every word anything until it is stored. */
   void loseAll(int count) {
     words(count, null);
     doubts = new long @Nullable [count][];
     Arrays.fill(doubts, LOST);
+    zeros = null;
+    mayBeFile = false;
   }
 
   /**
@@ -133,6 +183,10 @@ final class ModelPage {
    * @param keep the bits that are within the file; the others may have become zero at any time
    */
   boolean allows(int w, long got, long keep) {
+    return (got == 0 && mayBeZero(w)) || allowsCopied(w, got, keep);
+  }
+
+  private boolean allowsCopied(int w, long got, long keep) {
     assert words != null;
     long[] d = doubts == null ? null : doubts[w];
     if (d == null) {
@@ -155,7 +209,50 @@ final class ModelPage {
     if (doubts != null && doubts[w] == LOST) {
       return;
     }
+    if (mayBeZero(w)) {
+      settleZeros(w, got);
+    }
     set(w, got);
+  }
+
+  /** A load tells whether the page is one of zeros, unless the word would be zero in any case. */
+  private void settleZeros(int w, long got) {
+    BitSet z = zeros;
+    assert z != null;
+    if (got != 0) {
+      zeros = null;
+    } else if (!allowsCopied(w, 0, -1L)) {
+      for (int i = z.nextSetBit(0); i >= 0; i = z.nextSetBit(i + 1)) {
+        set(i, 0);
+      }
+      zeros = null;
+    }
+  }
+
+  /**
+   * Adds what a page may contain that may be there instead of this one, word by word: the copy that was to be made is
+   * made now, if it was not.
+   */
+  void merge(ModelPage other) {
+    assert words != null;
+    assert other.words != null;
+    for (int w = 0; w < words.length; w++) {
+      if (mayBeZero(w) || other.mayBeZero(w)) {
+        addCandidate(w, 0);
+      }
+      long[] d = other.doubts == null ? null : other.doubts[w];
+      if (d == UNKNOWN || d == LOST) {
+        doubt(w, d);
+      } else if (d == null) {
+        addCandidate(w, other.words[w]);
+      } else {
+        for (long v : d) {
+          addCandidate(w, v);
+        }
+      }
+    }
+    zeros = null;
+    mayBeFile = false;
   }
 
   // ------------------------------------------------------------------------------------------------------------- log
@@ -172,6 +269,9 @@ final class ModelPage {
     }
     assert words != null;
     long[] d = doubts == null ? null : doubts[w];
+    if (mayBeZero(w)) {
+      append(w, 0);
+    }
     if (d == null) {
       append(w, words[w], keep);
     } else if (d == UNKNOWN || d == LOST) {
@@ -247,8 +347,11 @@ final class ModelPage {
   void copyLogged(ModelPage copy, long[] present) {
     copy.words = present;
     copy.doubts = doubts == null ? null : doubts.clone();
+    copy.zeros = zeros == null ? null : (BitSet) zeros.clone();
+    copy.mayBeFile = mayBeFile;
     copy.writer = writer;
     if (logFull) {
+      copy.zeros = null;
       copy.doubts = new long @Nullable [present.length][];
       Arrays.fill(copy.doubts, UNKNOWN);
       return;
@@ -294,6 +397,12 @@ final class ModelPage {
     long[] more = Arrays.copyOf(d, d.length + 1);
     more[d.length] = value;
     doubt(w, more);
+  }
+
+  /** Returns the values that a word may have, in words, for a report. */
+  String text(int w, long keep) {
+    assert words != null;
+    return text(words[w], doubts == null ? null : doubts[w], keep) + (mayBeZero(w) ? " or 0x0 of a hole" : "");
   }
 
   /** Returns the values that a word may have, in words, for a report. */

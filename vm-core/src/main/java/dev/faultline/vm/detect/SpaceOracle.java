@@ -5,6 +5,7 @@ import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.SpaceWatcher;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -51,6 +52,9 @@ final class SpaceOracle implements SpaceWatcher {
   private @Nullable ModelPage pendingGroupPage; // (T)
 
   private final List<MappedRange> watched = new ArrayList<>(0); // (T) of a wiring or a fork under way
+
+  // (T) by page, not copied yet, where the file may have had a hole: its tick when the page was last not zeros
+  private final Map<Long, Long> seen = new HashMap<>(0);
 
   SpaceOracle(ContentOracle oracle, int pid) {
     this.oracle = oracle;
@@ -106,15 +110,21 @@ final class SpaceOracle implements SpaceWatcher {
     PhysicalMemory memory = oracle.memory();
     long n = a.va >>> pageShift;
     ModelPage p = page(n);
-    if (p == null && r.file != null) {
-      if (a.op == Access.LOAD) {
-        if (pendingNumber != n) {
-          return r.file.access(a, a.va + r.fileDelta);
-        }
-        closeWindow(true); // the store was given up, and the page may have been copied or not
-        p = page(n);
+    FileView v = r.file;
+    if (v != null && (p == null || p.mayBeFile)) {
+      if (a.op != Access.LOAD) {
+        p = copied(n, p, v, r.fileDelta);
       } else {
-        p = copied(n, r.file, r.fileDelta);
+        if (pendingNumber == n) {
+          closeWindow(true); // the store was given up, and the page may have been copied or not
+          p = page(n);
+        }
+        if (p == null) {
+          return loadFromFile(a, n, v, a.va + r.fileDelta);
+        }
+        if (p.mayBeFile) {
+          return loadEither(a, n, p, v, a.va + r.fileDelta);
+        }
       }
     }
     if (a.op == Access.LOAD) {
@@ -133,15 +143,74 @@ final class SpaceOracle implements SpaceWatcher {
     return got;
   }
 
-  /** Returns the private copy that a store makes of a file's page. */
-  private ModelPage copied(long n, FileModel file, long delta) {
-    ModelPage p = pages.newPage();
-    file.copyPage((n << pageShift) + delta, p, pendingNumber == n);
-    if (pendingNumber == n) {
+  private long loadFromFile(Access a, long n, FileView v, long offset) {
+    long before = seen(n);
+    long now = v.file.loadPrivately(a, offset, v, before);
+    if (now != before) {
+      seen.put(n, now);
+    }
+    return a.result;
+  }
+
+  private long seen(long n) {
+    return seen.isEmpty() ? 0 : seen.getOrDefault(n, 0L);
+  }
+
+  /** A load of a page whose copy may have been made; it may tell. */
+  private long loadEither(Access a, long n, ModelPage p, FileView v, long offset) {
+    long got = oracle.memory().load(a.frame, a.word);
+    boolean copied = p.allows(a.word, got, -1L);
+    boolean files = v.file.allowsCopied(offset, got, v, seen(n));
+    if (files && !copied) {
+      pages.clear(n, n + 1);
+      forgetLast();
+    } else if (!files) {
+      ModelPage mine = own(n, p);
+      mine.mayBeFile = false;
+      loaded(a, n, mine, got);
+    }
+    return got;
+  }
+
+  /**
+   * Returns the private copy that a store makes of a file's page.
+   *
+   * @param old what may have been copied before; null for nothing
+   */
+  private ModelPage copied(long n, @Nullable ModelPage old, FileView v, long delta) {
+    long offset = (n << pageShift) + delta;
+    boolean watched = pendingNumber == n;
+    ModelPage p;
+    if (old == null) {
+      p = pages.newPage();
+      v.file.copyPage(offset, p, watched, v, seen(n));
+      put(n, p);
+    } else {
+      p = own(n, old);
+      v.file.settleCopy(offset, p, watched, v, seen(n), pages.newPage());
+    }
+    if (watched) {
       closeWindow(false);
     }
-    put(n, p);
     return p;
+  }
+
+  /** The page, whose file's page has been watched, may have been copied since, or not. */
+  private void mayBeCopied(long n, FileView v, long delta) {
+    ModelPage p = page(n);
+    if (p != null && !p.mayBeFile) {
+      return;
+    }
+    long offset = (n << pageShift) + delta;
+    if (p == null) {
+      p = pages.newPage();
+      v.file.copyPage(offset, p, true, v, seen(n));
+      put(n, p);
+    } else {
+      p = own(n, p);
+      v.file.settleCopy(offset, p, true, v, seen(n), pages.newPage());
+    }
+    p.mayBeFile = true;
   }
 
   private void loaded(Access a, long n, @Nullable ModelPage p, long got) {
@@ -157,9 +226,7 @@ final class SpaceOracle implements SpaceWatcher {
       return;
     }
     if (!p.allows(a.word, got, -1L)) {
-      oracle.mismatch(
-          a, "private memory", ModelPage.text(p.words[a.word], p.doubts == null ? null : p.doubts[a.word], -1L), got,
-              p.writer);
+      oracle.mismatch(a, "private memory", p.text(a.word, -1L), got, p.writer);
     }
     own(n, p).pin(a.word, got);
   }
@@ -248,8 +315,7 @@ final class SpaceOracle implements SpaceWatcher {
     if (shared) {
       r.window = new MappedRange.Window(f);
     } else {
-      r.file = f;
-      r.fileEnd = f.length();
+      r.file = new FileView(f);
     }
     replace(r);
   }
@@ -261,6 +327,9 @@ final class SpaceOracle implements SpaceWatcher {
       ranges.remove(r.start);
     }
     pages.clear(start >>> pageShift, (start + length) >>> pageShift);
+    if (!seen.isEmpty()) {
+      seen.keySet().removeIf(n -> n >= start >>> pageShift && n < (start + length) >>> pageShift);
+    }
     forgetLast();
   }
 
@@ -285,6 +354,7 @@ final class SpaceOracle implements SpaceWatcher {
     closeWindow(true);
     ranges.clear();
     pages = new PageTree();
+    seen.clear();
     forgetLast();
     oracle.ends(this, judged);
     judged = 0;
@@ -305,7 +375,7 @@ final class SpaceOracle implements SpaceWatcher {
       return;
     }
     GroupModel g = r.group;
-    FileModel f = g != null ? g.file : r.file;
+    FileModel f = r.fileBehind();
     if (f == null) {
       return;
     }
@@ -316,8 +386,11 @@ final class SpaceOracle implements SpaceWatcher {
       }
       pendingGroup = g;
       pendingGroupPage = p;
-    } else if (page(n) != null) {
-      return;
+    } else {
+      ModelPage p = page(n);
+      if (p != null && !p.mayBeFile) {
+        return;
+      }
     }
     ModelPage filePage = f.page((n << pageShift) + r.fileDelta);
     f.beginWatch(filePage);
@@ -336,11 +409,12 @@ final class SpaceOracle implements SpaceWatcher {
     long n = pendingNumber;
     pendingNumber = -1;
     if (pendingGroup != null && pendingGroupPage != null) {
-      pendingGroup.closeWindow(pendingGroupPage, lost);
-    } else if (lost && page(n) == null) {
-      ModelPage p = pages.newPage();
-      p.loseAll(wordsPerPage);
-      put(n, p);
+      pendingGroup.closeWindow(n, pendingGroupPage, lost);
+    } else if (lost) {
+      MappedRange r = range(n << pageShift);
+      if (r != null && r.file != null) {
+        mayBeCopied(n, r.file, r.fileDelta);
+      }
     }
     if (pendingFile != null && pendingFilePage != null) {
       pendingFile.endWatch(pendingFilePage);
@@ -370,14 +444,17 @@ final class SpaceOracle implements SpaceWatcher {
       return;
     }
     long offset = (va & -(1L << pageShift)) + r.fileDelta;
-    FileModel f = r.window != null ? r.window.file : r.group != null ? r.group.file : r.file;
-    if (f != null && page(va >>> pageShift) == null) {
-      boolean within = f.wasAlwaysWithin(offset) && (r.window != null || offset < r.fileEnd);
-      if (!within) {
-        return;
-      }
+    FileModel f = r.fileBehind();
+    if (f != null && !isCopied(r, va >>> pageShift) && !f.wasAlwaysWithin(offset)) {
+      return;
     }
     oracle.refusedWrongly(pid, va, store, why, r);
+  }
+
+  /** Returns whether a page of a file is this space's own by now, or its group's, for certain. */
+  private boolean isCopied(MappedRange r, long n) {
+    ModelPage p = r.window != null ? null : r.group != null ? r.group.pages.get(n) : page(n);
+    return p != null && p.words != null && !p.mayBeFile;
   }
 
   @Override
@@ -405,7 +482,7 @@ final class SpaceOracle implements SpaceWatcher {
   public void wireBegins(long start, long length) {
     closeWindow(true);
     for (MappedRange r : cut(start, length)) {
-      FileModel f = r.group != null ? r.group.file : r.file;
+      FileModel f = r.fileBehind();
       if (r.window == null && f != null && r.allows(true)) {
         f.beginWatch((r.start + r.fileDelta) >>> pageShift, (r.end + r.fileDelta) >>> pageShift);
         if (r.group != null) {
@@ -421,21 +498,16 @@ final class SpaceOracle implements SpaceWatcher {
     for (MappedRange r : watched) {
       long from = r.start >>> pageShift;
       long to = r.end >>> pageShift;
-      FileModel f;
+      FileModel f = r.fileBehind();
       if (r.group != null) {
-        f = r.group.file;
         r.group.wireEnds(from, to, done);
       } else {
-        f = r.file;
-        for (long n = from; n < to && f != null; n++) {
-          if (page(n) == null) {
-            ModelPage p = pages.newPage();
-            if (done) {
-              f.copyPage((n << pageShift) + r.fileDelta, p, true);
-            } else {
-              p.loseAll(wordsPerPage);
-            }
-            put(n, p);
+        FileView v = r.file;
+        for (long n = from; n < to && v != null; n++) {
+          mayBeCopied(n, v, r.fileDelta);
+          ModelPage p = page(n);
+          if (p != null && done && p.mayBeFile) {
+            p.mayBeFile = false;
           }
         }
       }
@@ -486,18 +558,22 @@ final class SpaceOracle implements SpaceWatcher {
     }
     SpaceOracle child = new SpaceOracle(oracle, childPid);
     child.pages = pages.copy();
+    child.seen.putAll(seen);
     for (MappedRange r : ranges.values()) {
       long from = r.start >>> pageShift;
       long to = r.end >>> pageShift;
       switch (r.inheritance) {
-        case NONE -> child.pages.clear(from, to);
+        case NONE -> {
+          child.pages.clear(from, to);
+          child.seen.keySet().removeIf(n -> n >= from && n < to);
+        }
         case SHARE -> child.ranges.put(r.start, r.like(r.start, r.end));
         case COPY -> {
           MappedRange c = r.like(r.start, r.end);
           if (r.group != null) {
             c.group = null;
-            c.file = r.group.file;
-            r.group.snapshot(from, to, child.pages);
+            c.file = r.group.view;
+            r.group.snapshot(from, to, child.pages, child.seen);
           }
           child.ranges.put(c.start, c);
         }
@@ -516,6 +592,13 @@ final class SpaceOracle implements SpaceWatcher {
     long to = r.end >>> pageShift;
     pages.forEach(from, to, (n, p) -> g.pages.put(n, p.copyFor(g.pages)));
     pages.clear(from, to);
+    seen.forEach(
+        (n, tick) -> {
+          if (n >= from && n < to) {
+            g.pages.getOrMake(n).seen = tick;
+          }
+        });
+    seen.keySet().removeIf(n -> n >= from && n < to);
     r.group = g;
     r.file = null;
   }
@@ -535,7 +618,7 @@ final class SpaceOracle implements SpaceWatcher {
       long to = r.end >>> pageShift;
       reader.forEachKept(r.start, r.end, va -> numbers.add(va >>> pageShift));
       (r.group != null ? r.group.pages : pages).forEach(from, to, (n, p) -> numbers.add(n));
-      FileModel f = r.window != null ? r.window.file : r.group != null ? r.group.file : r.file;
+      FileModel f = r.fileBehind();
       if (f != null) {
         long delta = r.fileDelta >> pageShift;
         f.pages.forEach(from + delta, to + delta, (n, p) -> numbers.add(n - delta));
@@ -554,19 +637,23 @@ final class SpaceOracle implements SpaceWatcher {
   }
 
   private void compare(MappedRange r, long n, long[] words) {
-    FileModel f = r.window != null ? r.window.file : r.group != null ? r.group.file : r.file;
+    FileModel f = r.fileBehind();
+    FileView v = r.group != null ? r.group.view : r.file;
     ModelPage p = r.window != null ? null : r.group != null ? r.group.pages.get(n) : pages.get(n);
     for (int w = 0; w < wordsPerPage; w++) {
       long va = (n << pageShift) + 8L * w;
       String expected = null;
+      boolean files = false;
+      if (f != null && (p == null || p.words == null || p.mayBeFile)) {
+        long when = r.group == null ? seen(n) : p == null ? 0 : p.seen;
+        files = v == null ? f.allows(va + r.fileDelta, words[w]) : f.allowsCopied(va + r.fileDelta, words[w], v, when);
+      }
       if (p != null && p.words != null) {
-        if (!p.allows(w, words[w], -1L)) {
-          expected = ModelPage.text(p.words[w], p.doubts == null ? null : p.doubts[w], -1L);
+        if (!files && !p.allows(w, words[w], -1L)) {
+          expected = p.text(w, -1L);
         }
       } else if (f != null) {
-        if (!f.allowsCopied(va + r.fileDelta, words[w])) {
-          expected = "the file's word";
-        }
+        expected = files ? null : "the file's word";
       } else if (words[w] != 0) {
         expected = "0x0";
       }

@@ -766,6 +766,307 @@ final class ContentOracleTest {
     }
   }
 
+  /** Private mappings of a file that has become longer, so that it has a hole, which others fill. */
+  @Nested
+  final class Holes {
+    private static final int HOLE = 3; // page
+    private static final int FILES_FRAME = 13;
+    private static final int ZEROS_FRAME = 20;
+
+    private Proc b;
+
+    @BeforeEach
+    void map() {
+      file("f", 2 * PAGE + 20);
+      bed.oracle.truncateBegins("f", 5 * PAGE);
+      bed.oracle.truncateEnds("f", true);
+      a.space.mappedFile(at(0), bytes(5), RW, false, "f", 0);
+      b = bed.proc(2, 1);
+      b.space.mappedFile(at(0), bytes(5), RW, true, "f", 0);
+      b.enter(HOLE, FILES_FRAME, true);
+      a.enter(HOLE, ZEROS_FRAME, true);
+    }
+
+    private void fill() {
+      b.store(HOLE, 0, 5);
+      b.store(HOLE, 1, 6);
+    }
+
+    @Test
+    void showZerosOrTheFile_butNoZerosAgain() {
+      assertThat(a.load(HOLE, 0)).isZero();
+      fill();
+      assertThat(a.load(HOLE, 0)).isZero();
+      a.enter(HOLE, FILES_FRAME, false); // the zeros, clean as they were, have gone
+      assertThat(a.load(HOLE, 0)).isEqualTo(5);
+      clean();
+      a.enter(HOLE, ZEROS_FRAME, false);
+      a.load(HOLE, 1);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void zerosAgain_onceTheFileHadAHoleAgain() {
+      fill();
+      a.enter(HOLE, FILES_FRAME, false);
+      assertThat(a.load(HOLE, 0)).isEqualTo(5);
+      bed.oracle.truncateBegins("f", 0);
+      bed.oracle.truncateEnds("f", true);
+      bed.oracle.truncateBegins("f", 5 * PAGE);
+      bed.oracle.truncateEnds("f", true);
+      memory.zero(FILES_FRAME);
+      a.enter(HOLE, ZEROS_FRAME, true);
+      fill();
+      assertThat(a.load(HOLE, 0)).isZero();
+      clean();
+    }
+
+    @Test
+    void otherContent_isFound() {
+      fill();
+      memory.store(ZEROS_FRAME, 0, 6);
+      a.load(HOLE, 0);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void zerosOfAPageThatWasNeverAHole_areFound() {
+      a.enter(0, ZEROS_FRAME, false);
+      a.load(0, 0);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void zerosOfAHoleThatWasFilledBeforeItWasMapped_areFound() {
+      fill();
+      a.space.mappedFile(at(0), bytes(5), RW, false, "f", 0);
+      a.load(HOLE, 0);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void zerosBecomeACopy_whenTheyAreStoredTo_withoutATrap() {
+      assertThat(a.load(HOLE, 0)).isZero();
+      fill();
+      a.store(HOLE, 7, 9);
+      assertThat(a.load(HOLE, 0)).isZero();
+      clean();
+      memory.store(ZEROS_FRAME, 1, 6);
+      a.load(HOLE, 1);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void copyIsOfZerosOrOfTheFile_andTheFirstLoadTells() {
+      fill();
+      a.space.storeTrapped(at(HOLE));
+      a.store(HOLE, 7, 9);
+      assertThat(a.load(HOLE, 2)).isZero(); // tells nothing
+      assertThat(a.load(HOLE, 0)).isZero(); // the zeros
+      assertThat(a.load(HOLE, 7)).isEqualTo(9);
+      clean();
+      memory.store(ZEROS_FRAME, 1, 6);
+      a.load(HOLE, 1);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void copyOfTheFile_hasNoZeros() {
+      fill();
+      a.space.storeTrapped(at(HOLE));
+      memory.copy(FILES_FRAME, ZEROS_FRAME);
+      a.store(HOLE, 7, 9);
+      Proc c = a.fork(3, 2).enter(HOLE, ZEROS_FRAME, false);
+      assertThat(c.load(HOLE, 0)).isEqualTo(5);
+      clean();
+      memory.store(ZEROS_FRAME, 1, 0);
+      c.load(HOLE, 1);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void zerosOutliveTheEndOfTheFile_otherContentDoesNot() {
+      assertThat(a.load(HOLE, 0)).isZero();
+      bed.oracle.truncateBegins("f", 0);
+      bed.oracle.truncateEnds("f", true);
+      assertThat(a.load(HOLE, 0)).isZero();
+      a.space.refused(at(HOLE), false, KernReturn.PROTECTION_FAILURE, false); // nor need they
+      clean();
+      memory.store(ZEROS_FRAME, 0, 1);
+      a.load(HOLE, 0);
+      one(Finding.Kind.PROTECTION);
+      a.enter(0, 21, true); // was there, and never a hole
+      a.load(0, 0);
+      one(Finding.Kind.PROTECTION);
+    }
+
+    @Test
+    void sharersOfAViewByInheritance_haveTheSameZeros() {
+      a.space.inheritanceSet(at(0), bytes(5), Inheritance.SHARE);
+      Proc c = a.fork(3, 2).enter(HOLE, ZEROS_FRAME, true);
+      assertThat(c.load(HOLE, 0)).isZero();
+      fill();
+      assertThat(a.load(HOLE, 0)).isZero();
+      c.store(HOLE, 7, 9);
+      assertThat(a.load(HOLE, 0)).isZero();
+      assertThat(a.load(HOLE, 7)).isEqualTo(9);
+      clean();
+      memory.store(ZEROS_FRAME, 1, 6);
+      a.load(HOLE, 1);
+      one(Finding.Kind.CONTENT);
+    }
+  }
+
+  /** A copy of a file's page that the kernel may have made or not. */
+  @Nested
+  final class UncertainCopies {
+    private Proc b;
+
+    @BeforeEach
+    void map() {
+      file("f", 2 * PAGE);
+      a.space.mappedFile(at(0), bytes(3), RW, false, "f", 0);
+      b = bed.proc(2, 1);
+      b.space.mappedFile(at(0), bytes(3), RW, true, "f", 0);
+      for (int n = 0; n < 2; n++) {
+        bed.readIn(10 + n, (long) n * PAGE, 2 * PAGE);
+        b.enter(n, 10 + n, true);
+      }
+      memory.copy(10, 20);
+      a.enter(0, 20, false);
+    }
+
+    private void wireInVain() {
+      a.space.wireBegins(at(0), bytes(3));
+      a.space.wireEnds(at(0), bytes(3), false);
+    }
+
+    @Test
+    void wasMade_saysALoad() {
+      wireInVain();
+      b.store(0, 0, 3);
+      b.store(0, 1, 4);
+      assertThat(a.load(0, 2)).isEqualTo(seeded(16)); // tells nothing
+      assertThat(a.load(0, 0)).isEqualTo(seeded(0));
+      clean();
+      a.enter(0, 10, false);
+      a.load(0, 1);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void wasNotMade_saysALoad() {
+      wireInVain();
+      b.store(0, 0, 3);
+      b.store(0, 1, 4);
+      a.enter(0, 10, false);
+      assertThat(a.load(0, 0)).isEqualTo(3);
+      clean();
+      a.enter(0, 20, false);
+      a.load(0, 1);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void isMade_whenItIsStoredTo() {
+      wireInVain();
+      b.store(0, 0, 3);
+      a.space.storeTrapped(at(0));
+      a.enter(0, 20, true);
+      a.store(0, 7, 9);
+      b.store(0, 1, 4);
+      assertThat(a.load(0, 0)).isEqualTo(seeded(0)); // or 3
+      clean();
+      memory.store(20, 1, 4);
+      a.load(0, 1);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void neitherCopyNorFile_isFound() {
+      wireInVain();
+      b.store(0, 0, 3);
+      memory.store(20, 0, 4);
+      a.load(0, 0);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void storeGivenUp_isTheSame() {
+      a.space.storeTrapped(at(0));
+      a.space.refused(at(0), true, KernReturn.RESOURCE_SHORTAGE, false);
+      b.store(0, 0, 3);
+      assertThat(a.load(0, 0)).isEqualTo(seeded(0));
+      clean();
+      memory.store(20, 1, 4);
+      a.load(0, 1);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void pageBeyondTheEnd_mayBeRefused() {
+      wireInVain();
+      a.space.refused(at(2), true, KernReturn.PROTECTION_FAILURE, false);
+      clean();
+      a.space.refused(at(1), true, KernReturn.PROTECTION_FAILURE, false);
+      one(Finding.Kind.REFUSAL);
+    }
+
+    @Test
+    void ofAGroup_isToldToAllByALoadOfOne() {
+      a.space.inheritanceSet(at(0), bytes(3), Inheritance.SHARE);
+      Proc c = a.fork(3, 2).enter(0, 20, false);
+      a.space.storeTrapped(at(0));
+      a.space.refused(at(0), true, KernReturn.RESOURCE_SHORTAGE, false);
+      b.store(0, 0, 3);
+      b.store(0, 1, 4);
+      assertThat(c.load(0, 0)).isEqualTo(seeded(0));
+      clean();
+      a.enter(0, 10, false);
+      a.load(0, 1);
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void ofAGroup_mayTurnOutToBeTheFiles() {
+      a.space.inheritanceSet(at(0), bytes(3), Inheritance.SHARE);
+      Proc c = a.fork(3, 2).enter(0, 10, false);
+      a.space.storeTrapped(at(0));
+      a.space.refused(at(0), true, KernReturn.RESOURCE_SHORTAGE, false);
+      b.store(0, 0, 3);
+      b.store(0, 1, 4);
+      assertThat(c.load(0, 0)).isEqualTo(3);
+      clean();
+      a.load(0, 1); // frame 20
+      one(Finding.Kind.CONTENT);
+    }
+
+    @Test
+    void ofAGroup_outlivesTheEndOfTheFile() {
+      a.space.inheritanceSet(at(0), bytes(3), Inheritance.SHARE);
+      Proc c = a.fork(3, 2).enter(0, 20, false);
+      a.space.storeTrapped(at(0)); // and copied to frame 20
+      bed.oracle.truncateBegins("f", 0);
+      bed.oracle.truncateEnds("f", true);
+      assertThat(c.load(0, 0)).isEqualTo(seeded(0));
+      clean();
+    }
+
+    @Test
+    void ofAGroupsCopiedPage_refusalIsFound() {
+      a.space.inheritanceSet(at(0), bytes(3), Inheritance.SHARE);
+      a.fork(3, 2);
+      a.enter(0, 20, true);
+      a.store(0, 0, 1);
+      bed.oracle.truncateBegins("f", 0);
+      bed.oracle.truncateEnds("f", true);
+      a.space.refused(at(1), false, KernReturn.PROTECTION_FAILURE, false);
+      clean();
+      a.space.refused(at(0), false, KernReturn.PROTECTION_FAILURE, false);
+      one(Finding.Kind.REFUSAL);
+    }
+  }
+
   @Nested
   final class AtRest {
     private final PageReader reader = new PageReader() {

@@ -1,0 +1,155 @@
+package dev.faultline.vm.program;
+
+import dev.faultline.hw.DiskProfile;
+import dev.faultline.hw.MachineConfig;
+import dev.faultline.hw.strand.Strands;
+import dev.faultline.hw.strand.ThreadStrands;
+import dev.faultline.vm.Kernel;
+import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.detect.Finding;
+import dev.faultline.vm.detect.Findings;
+import java.io.IOException;
+import java.util.EnumSet;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** Runs a program on a kernel with all detectors that suit a run. Whatever it dies of is a finding, too. */
+public final class CheckedProgram {
+  private static final Strands STRANDS = new ThreadStrands();
+  private static final long POISON = 0xdeadf4a3e5L;
+  private static final long LOOK_NANOS = 5_000_000;
+  private static final int SWAP_PAGES = 4096;
+
+  private Mode mode = Mode.FIXED;
+  private int cpus = 2;
+  private int frames = 4096;
+  private int tlbEntries = 8;
+  private long seed;
+  private long hangNanos = TimeUnit.SECONDS.toNanos(60);
+  private DiskProfile disk = DiskProfile.ZERO;
+  private final Set<Defect> defects = EnumSet.noneOf(Defect.class);
+
+  public CheckedProgram mode(Mode m) {
+    mode = m;
+    return this;
+  }
+
+  public CheckedProgram cpus(int n) {
+    cpus = n;
+    return this;
+  }
+
+  public CheckedProgram frames(int n) {
+    frames = n;
+    return this;
+  }
+
+  public CheckedProgram disk(DiskProfile d) {
+    disk = d;
+    return this;
+  }
+
+  public CheckedProgram seed(long s) {
+    seed = s;
+    return this;
+  }
+
+  /** Sets how long a run may take before it counts as hanging. */
+  public CheckedProgram hangNanos(long nanos) {
+    hangNanos = nanos;
+    return this;
+  }
+
+  public CheckedProgram defect(Defect d) {
+    defects.add(d);
+    return this;
+  }
+
+  /** Runs the program to its end, or to its first finding, and returns what was found. */
+  public Findings run(String text) throws IOException, ProgramException {
+    try (VmProgram program = VmProgram.of(text)) {
+      return run(program);
+    }
+  }
+
+  private Kernel boot(VmProgram program) {
+    MachineConfig machine = MachineConfig.builder()
+        .cpus(cpus)
+        .frames(frames)
+        .tlbEntries(tlbEntries)
+        .tickNanos(100_000)
+        .diskBlocks(8L * SWAP_PAGES + KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE))
+        .disk(disk)
+        .seed(seed)
+        .stamps(true)
+        .build();
+    KernelConfig.Builder config =
+        KernelConfig.builder(machine).mode(mode).swapPages(SWAP_PAGES).witness(true).poison(POISON);
+    defects.forEach(config::defect);
+    return new Kernel(config.build(), STRANDS);
+  }
+
+  private Findings run(VmProgram program) {
+    Kernel kernel = boot(program);
+    Findings findings = new Findings();
+    RunChecks checks = new RunChecks(kernel, findings, seed);
+    KernelRun run = new KernelRun(kernel, program, (bytes, from, count) -> {});
+    run.start();
+    checks.start();
+    boolean ended = await(kernel, run, findings);
+    checks.stop();
+    Throwable death = kernel.death();
+    if (ended && death == null && findings.isEmpty()) {
+      kernel.domain().strands().attach("test");
+      checks.atRest();
+      kernel.domain().strands().detach();
+    }
+    addDeath(findings, kernel.death());
+    if (ended && kernel.death() == null) {
+      kernel.close();
+    }
+    return findings;
+  }
+
+  private boolean await(Kernel kernel, KernelRun run, Findings findings) {
+    long deadline = System.nanoTime() + hangNanos;
+    boolean stopped = false;
+    while (!run.await(LOOK_NANOS)) {
+      if (!stopped && !findings.isEmpty()) {
+        stopped = true;
+        deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(2);
+        Thread stopper = new Thread(run::stop, "stop"); // of a kernel that hangs it may never return
+        stopper.setDaemon(true);
+        stopper.start();
+      }
+      if (System.nanoTime() > deadline) {
+        if (findings.isEmpty()) {
+          StringBuilder b = new StringBuilder("I-58 the program does not end");
+          kernel.domain().forEachThread(t -> b.append("; ").append(t).append(' ').append(t.sleepTag()).append(' ')
+              .append(t.sleepChannel()));
+          findings.add(Finding.Kind.HANG, b.toString());
+        }
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static void addDeath(Findings findings, @Nullable Throwable death) {
+    if (death instanceof KernelPanic) {
+      findings.add(Finding.Kind.PANIC, String.valueOf(death.getMessage()));
+    } else if (death != null) {
+      StackTraceElement[] at = death.getStackTrace();
+      findings.add(Finding.Kind.PANIC, death + (at.length == 0 ? "" : " at " + at[0]));
+    }
+  }
+
+  @Override
+  public String toString() {
+    return mode + " " + cpus + " CPUs, " + frames + " frames, disk " + disk.name() + ", seed " + seed + " " + defects;
+  }
+}
