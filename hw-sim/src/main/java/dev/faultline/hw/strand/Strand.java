@@ -27,6 +27,8 @@ public abstract class Strand {
 
   StrandLock.@Nullable Waiter spareWaiter; // (T) on no lock's stack
 
+  private volatile @Nullable StrandLock awaitedLock; // (T) written by the strand, read by anybody
+
   private final int id; // (C) in order of creation within one supply
   private final String name; // (C)
   private final boolean controlled; // (C)
@@ -86,6 +88,15 @@ public abstract class Strand {
    */
   public final boolean controlled() {
     return controlled;
+  }
+
+  /** Returns the lock that the strand is parked for, or null; a racy snapshot, for reports on hangs. */
+  public final @Nullable StrandLock awaitedLock() {
+    return awaitedLock;
+  }
+
+  final void awaits(@Nullable StrandLock lock) {
+    awaitedLock = lock;
   }
 
   /** Announces a schedule point. Free-running, this is one predictable branch. */

@@ -133,9 +133,11 @@ public class StrandLock {
       if (owner == null && OWNER.compareAndSet(this, (Strand) null, me)) {
         return;
       }
+      me.awaits(this);
       while (!w.detached) {
         me.park();
       }
+      me.awaits(null);
       if (owner == null && OWNER.compareAndSet(this, (Strand) null, me)) {
         me.spareWaiter = w;
         return;

@@ -169,6 +169,11 @@ public final class VmPage implements Channel {
     return busyOwner;
   }
 
+  @Override
+  public @Nullable Object holder() {
+    return busyOwner;
+  }
+
   /** Returns whether {@code owner} holds the page busy. Guard (O). */
   public boolean isBusyBy(Object owner) {
     return (flags & BUSY) != 0 && busyOwner == owner;

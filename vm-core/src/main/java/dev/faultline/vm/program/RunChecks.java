@@ -46,6 +46,11 @@ public final class RunChecks {
     kernel.processes().setWatcher(oracle);
   }
 
+  /** Returns how many accesses the content oracle has judged; a run that judged none has checked nothing. */
+  public long judged() {
+    return oracle.judged();
+  }
+
   /** Begins to sample the invariants, on a strand of its own. */
   public void start() {
     sampler = kernel.domain().strands().start("checker", this::sample);

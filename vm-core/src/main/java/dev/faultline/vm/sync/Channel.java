@@ -1,7 +1,17 @@
 package dev.faultline.vm.sync;
 
+import org.jspecify.annotations.Nullable;
+
 /** Something that threads sleep on. The number spreads channels over sleep queue buckets; it need not be unique. */
 public interface Channel {
   /** Returns a number that is the same in every run of one seed. */
   int channelNumber();
+
+  /**
+   * Returns who is to wake the sleepers, where one thread or transfer is known to: a lock's owner, a busy page's. A
+   * racy snapshot, for reports on hangs.
+   */
+  default @Nullable Object holder() {
+    return null;
+  }
 }

@@ -136,6 +136,11 @@ public class KThread {
     return sleepingOn;
   }
 
+  /** Returns how many sleeps the thread has begun; a racy snapshot for reports. */
+  public final long sleepCount() {
+    return sleepTurn;
+  }
+
   /** Returns why the thread sleeps (the original's wmesg), or null; a racy snapshot for reports. */
   public final @Nullable String sleepTag() {
     return sleepTag;

@@ -45,6 +45,11 @@ public final class MapLock implements Channel {
     return number;
   }
 
+  @Override
+  public @Nullable Object holder() {
+    return writer;
+  }
+
   private void mayWait(KThread me) {
     Witness w = domain.witness();
     if (w != null) {

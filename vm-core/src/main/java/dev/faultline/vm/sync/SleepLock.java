@@ -25,6 +25,11 @@ public final class SleepLock implements Channel {
     return number;
   }
 
+  @Override
+  public @Nullable Object holder() {
+    return owner;
+  }
+
   /** Takes the lock, sleeping for it. */
   public void lock() {
     KThread me = KThread.current();
