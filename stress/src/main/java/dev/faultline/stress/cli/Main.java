@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
     description = "Runs, breaks and explains a concurrent model of a Mach/BSD kernel's virtual memory.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
-    subcommands = {RunCommand.class, BenchCommand.class})
+    subcommands = {RunCommand.class, SoakCommand.class, BenchCommand.class})
 public final class Main implements Runnable {
   /** Exit status: the run ended as expected. */
   public static final int OK = 0;

@@ -1,0 +1,168 @@
+package dev.faultline.stress.soak;
+
+import dev.faultline.hw.FaultMode;
+import dev.faultline.hw.strand.Strands;
+import dev.faultline.hw.strand.ThreadStrands;
+import dev.faultline.vm.Kernel;
+import dev.faultline.vm.base.Event;
+import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.detect.Finding;
+import dev.faultline.vm.detect.Findings;
+import dev.faultline.vm.detect.HangDetector;
+import dev.faultline.vm.program.KernelRun;
+import dev.faultline.vm.program.ProgramException;
+import dev.faultline.vm.program.RunChecks;
+import dev.faultline.vm.program.VmProgram;
+import dev.faultline.vm.program.random.RacingOptions;
+import dev.faultline.vm.program.random.RacingPrograms;
+import dev.faultline.vm.program.random.RandomOptions;
+import dev.faultline.vm.program.random.RandomPrograms;
+import dev.faultline.vm.program.reference.Reference;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
+
+/** Runs one world of a soak to its end, or to its first finding, and says what was seen. */
+public final class SoakRun {
+  private static final long LOOK_NANOS = 20_000_000;
+  private static final long GIVE_UP_NANOS = 5_000_000_000L;
+
+  /**
+   * What a world did.
+   *
+   * @param judged accesses that the content oracle judged
+   * @param compared lines of output compared with the reference
+   * @param nanos how long it took
+   */
+  public record Outcome(
+      SoakWorld world, Findings findings, long judged, long compared, long faults, long killed, long nanos) {}
+
+  private final Strands strands = new ThreadStrands();
+  private volatile boolean stopping;
+  private volatile @Nullable KernelRun running;
+
+  /** Ends the world that runs, if any, and every later one at once. Any thread may call it. */
+  public void stop() {
+    stopping = true;
+    KernelRun r = running;
+    if (r != null) {
+      r.stop();
+    }
+  }
+
+  /** Runs {@code world}. The caller is no strand. */
+  public Outcome run(SoakWorld world) throws ProgramException, IOException {
+    long began = System.nanoTime();
+    try (VmProgram program = program(world)) {
+      Kernel kernel = new Kernel(world.config(KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE)).build(), strands);
+      plantDiskFaults(kernel, world);
+      Findings findings = new Findings();
+      kernel.domain().strands().attach("soak");
+      try {
+        return run(world, program, kernel, findings, began);
+      } finally {
+        kernel.domain().strands().detach();
+      }
+    }
+  }
+
+  private Outcome run(SoakWorld world, VmProgram program, Kernel kernel, Findings findings, long began) {
+    RunChecks checks = new RunChecks(kernel, findings, world.programSeed());
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    KernelRun run = new KernelRun(kernel, program, printed::write);
+    running = run;
+    run.start();
+    checks.start();
+    boolean ended = watch(kernel, run, findings);
+    running = null;
+    checks.stop();
+    Throwable death = kernel.death();
+    if (ended && death == null && !stopping) {
+      checks.atRest();
+    }
+    if (death != null) {
+      findings.add(death instanceof KernelPanic ? Finding.Kind.PANIC : Finding.Kind.INVARIANT, String.valueOf(death));
+    }
+    long killed = run.killed().size();
+    String stuck = kernel.processes().stuck();
+    if (stuck != null && killed == 0) { // who waits for a victim waits for ever, and rightly so
+      findings.add(Finding.Kind.HANG, stuck);
+    }
+    long compared = 0;
+    if (world.comparable() && killed == 0 && ended && death == null && !stopping && findings.isEmpty()) {
+      String text = printed.toString(StandardCharsets.UTF_8);
+      String difference = Reference.run(program).difference(text);
+      compared = text.lines().count();
+      if (difference != null) {
+        findings.add(Finding.Kind.CONTENT, "I-61 output differs from the reference: " + difference);
+      }
+    }
+    long faults = kernel.domain().events(Event.VM_FAULTS.ordinal());
+    if (ended && death == null) {
+      kernel.close();
+    }
+    return new Outcome(world, findings, checks.judged(), compared, faults, killed, System.nanoTime() - began);
+  }
+
+  /** Waits for the end of a run; ends it at its first finding. False if the kernel had to be left as it was. */
+  private boolean watch(Kernel kernel, KernelRun run, Findings findings) {
+    HangDetector hang = new HangDetector(kernel, run::commandsDone);
+    long giveUp = Long.MAX_VALUE;
+    while (!run.await(LOOK_NANOS)) {
+      long now = System.nanoTime();
+      if (giveUp == Long.MAX_VALUE && (stopping || !findings.isEmpty())) {
+        giveUp = now + GIVE_UP_NANOS;
+        Thread stopper = new Thread(run::stop, "stop"); // of a kernel that hangs it may never return
+        stopper.setDaemon(true);
+        stopper.start();
+      }
+      if (now >= giveUp) {
+        return false;
+      }
+      Finding f = hang.look(now);
+      if (f != null) {
+        findings.add(f.kind(), f.message(), f.details());
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static void plantDiskFaults(Kernel kernel, SoakWorld world) {
+    SplittableRandom r = new SplittableRandom(world.programSeed() + 1);
+    FaultMode[] modes = {FaultMode.TRANSIENT_READ, FaultMode.TRANSIENT_WRITE};
+    for (int i = 0; i < world.diskFaults(); i++) {
+      boolean swap = r.nextBoolean();
+      long block = swap ? r.nextLong(8L * Math.min(64, world.swapPages())) : 8L * world.swapPages() + r.nextLong(1024);
+      kernel.machine().disk().fail(block, 1 + r.nextInt(8), modes[r.nextInt(2)]);
+    }
+  }
+
+  private static VmProgram program(SoakWorld world) throws ProgramException, IOException {
+    if (world.load().isTrace()) {
+      try (InputStream in = SoakRun.class.getResourceAsStream(world.load().resource())) {
+        if (in == null) {
+          throw new IOException("this build lacks the trace " + world.load().resource());
+        }
+        return VmProgram.read(in, world.load().label());
+      }
+    }
+    SplittableRandom r = new SplittableRandom(world.programSeed());
+    boolean wired = world.frames() >= 128 && r.nextBoolean();
+    if (world.load() == Load.RACING) {
+      RacingOptions racing = RacingOptions.DEFAULT.sized(2 + r.nextInt(6), 50 + r.nextInt(500));
+      racing = wired ? racing.wired() : racing;
+      racing = r.nextBoolean() ? racing.truncated() : racing;
+      return VmProgram.of(RacingPrograms.generate(world.programSeed(), racing));
+    }
+    RandomOptions options =
+        RandomOptions.DEFAULT
+            .sized(1 + r.nextInt(8), 16 + r.nextInt(64), 50 + r.nextInt(500))
+            .truncated(r.nextBoolean())
+            .wired(wired);
+    return VmProgram.of(RandomPrograms.generate(world.programSeed(), options));
+  }
+}

@@ -1,0 +1,146 @@
+package dev.faultline.stress.soak;
+
+import dev.faultline.hw.DiskProfile;
+import dev.faultline.hw.MachineConfig;
+import dev.faultline.hw.MmuOptions;
+import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Mode;
+import java.util.EnumSet;
+import java.util.Locale;
+import java.util.Set;
+import java.util.SplittableRandom;
+
+/**
+ * One world of a soak: a program, a machine, and what misbehaves on it. Its plan's seed and its number say all of it.
+ *
+ * @param planSeed seed of the plan that it belongs to
+ * @param index number in the plan, from 0
+ * @param load what runs
+ * @param programSeed what a random program is made from, and the machine's own seed
+ * @param cpus processors
+ * @param frames page frames
+ * @param swapPages pages of swap
+ * @param tlb TLB entries a processor
+ * @param mmu what the MMU and the shootdowns do beyond the plain rules
+ * @param diskFaults places of the disk that fail once
+ * @param allocFail refuse one in so many allocations of pages, 0 for none
+ */
+public record SoakWorld(
+    long planSeed,
+    int index,
+    Load load,
+    long programSeed,
+    Mode mode,
+    int cpus,
+    int frames,
+    int swapPages,
+    int tlb,
+    DiskProfile disk,
+    MmuOptions mmu,
+    int diskFaults,
+    int allocFail,
+    Set<Defect> defects) {
+
+  private static final int[] FRAMES = {4096, 512, 128, 96, 64, 48, 40};
+  private static final int[] TLBS = {64, 16, 4, 1};
+  private static final int[] SWAPS = {8192, 8192, 8192, 256, 32, 8}; // the last are too small for many programs
+  private static final DiskProfile[] DISKS =
+      {DiskProfile.ZERO, DiskProfile.ZERO, DiskProfile.FAST, DiskProfile.ADVERSARIAL, DiskProfile.ADVERSARIAL};
+  private static final int TRACE_SHARE = 12; // one world in so many runs a trace: it takes as long as many programs
+  private static final int POISON = 0x5eadbee5;
+
+  /**
+   * Draws world number {@code index} of the plan.
+   *
+   * @param modes the modes to choose from
+   * @param defects what every world boots with
+   */
+  static SoakWorld draw(long planSeed, int index, Mode[] modes, Set<Defect> defects) {
+    SplittableRandom r = new SplittableRandom(planSeed * 0x9e3779b97f4a7c15L + index);
+    Load load = r.nextInt(TRACE_SHARE) == 0 ? Load.trace(r.nextInt(4))
+        : r.nextBoolean() ? Load.RANDOM : Load.RACING;
+    int frames = FRAMES[r.nextInt(FRAMES.length)];
+    if (load.isTrace()) {
+      frames = r.nextInt(3) == 0 ? 4096 : load.fewFrames() * (1 + r.nextInt(2));
+    }
+    boolean hostile = r.nextInt(3) == 0; // failing devices leave less to compare, so most worlds have none
+    MmuOptions mmu =
+        new MmuOptions(r.nextBoolean(), r.nextBoolean(), r.nextBoolean(), r.nextBoolean(),
+            r.nextInt(4) == 0 ? 1 + r.nextInt(20_000) : 0, r.nextInt(4) == 0, false);
+    if (defects.contains(Defect.H_PTE_RMW)) {
+      mmu = mmu.withPlainRmw(true);
+    }
+    return new SoakWorld(
+        planSeed,
+        index,
+        load,
+        r.nextLong() >>> 1,
+        modes[(r.nextInt() >>> 1) % modes.length],
+        r.nextBoolean() ? 2 : 4,
+        frames,
+        SWAPS[r.nextInt(SWAPS.length)],
+        TLBS[r.nextInt(TLBS.length)],
+        DISKS[r.nextInt(DISKS.length)],
+        mmu,
+        hostile && r.nextBoolean() ? 1 + r.nextInt(12) : 0,
+        hostile ? 8 + r.nextInt(100) : 0,
+        defects.isEmpty() ? Set.of() : EnumSet.copyOf(defects));
+  }
+
+  /** Returns whether what a random program prints has one right answer here: no disk reports errors to it. */
+  boolean comparable() {
+    return load == Load.RANDOM && diskFaults == 0;
+  }
+
+  KernelConfig.Builder config(long fileBlocks) {
+    MachineConfig machine =
+        MachineConfig.builder()
+            .cpus(cpus)
+            .frames(frames)
+            .tlbEntries(tlb)
+            .diskBlocks(8L * swapPages + fileBlocks)
+            .disk(disk)
+            .mmu(mmu)
+            .seed(programSeed)
+            .stamps(true)
+            .build();
+    KernelConfig.Builder b =
+        KernelConfig.builder(machine).mode(mode).swapPages(swapPages).witness(true).poison(POISON);
+    for (Defect d : defects) {
+      b.defect(d);
+    }
+    if (allocFail > 0) {
+      b.allocationFaults(new Refusals(programSeed, allocFail));
+    }
+    return b;
+  }
+
+  /** Returns the command that runs this world alone. */
+  public String command() {
+    StringBuilder s = new StringBuilder("./faultline soak --seed ");
+    s.append(planSeed).append(" --world ").append(index);
+    s.append(" --mode ").append(mode.name().toLowerCase(Locale.ROOT));
+    for (Defect d : defects) {
+      s.append(" --defect ").append(d.label());
+    }
+    return s.toString();
+  }
+
+  @Override
+  public String toString() {
+    return String.format(Locale.ROOT,
+        "world %d: %s, %s, %d processors, %d frames, %d pages of swap, tlb %d, disk %s%s%s%s",
+        index,
+        load.label(),
+        mode.name().toLowerCase(Locale.ROOT),
+        cpus,
+        frames,
+        swapPages,
+        tlb,
+        disk.name(),
+        mmu.shootDelay() > 0 || mmu.shootMerge() ? ", late shootdowns" : "",
+        diskFaults > 0 ? ", " + diskFaults + " disk faults" : "",
+        allocFail > 0 ? ", one allocation in " + allocFail + " refused" : "");
+  }
+}

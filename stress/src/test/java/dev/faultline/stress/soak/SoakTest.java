@@ -1,0 +1,79 @@
+package dev.faultline.stress.soak;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Mode;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@Timeout(300)
+final class SoakTest {
+  private static final List<Mode> BOTH = List.of(Mode.FIXED, Mode.UP);
+
+  private final List<SoakRun.Outcome> outcomes = new ArrayList<>();
+
+  private Soak.Tally soak(int worlds, List<Mode> modes, Defect... defects) throws InterruptedException {
+    EnumSet<Defect> d = EnumSet.noneOf(Defect.class);
+    d.addAll(List.of(defects));
+    return new Soak(new Soak.Plan(7, 0, worlds, Long.MAX_VALUE / 2, modes, d, 2, false), outcomes::add).run();
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void run_kernelAsShipped_findsNothingAndChecksEverything(Mode mode) throws Exception {
+    Soak.Tally t = soak(25, List.of(mode));
+    assertThat(outcomes).allMatch(o -> o.findings().isEmpty(), "no finding");
+    assertThat(t.worlds()).isEqualTo(25);
+    assertThat(t.badWorlds()).isZero();
+    assertThat(t.judged()).isGreaterThan(10_000);
+    assertThat(t.compared()).isGreaterThan(100);
+    assertThat(t.checkedSomething()).isTrue();
+  }
+
+  @Test
+  void run_kernelThatPurgesOnlyItsOwnTlb_findsItAndNamesTheWorld() throws Exception {
+    Soak.Tally t = soak(400, List.of(Mode.FIXED), Defect.H_LOCALFLUSH);
+    assertThat(t.badWorlds()).isPositive();
+    SoakRun.Outcome bad = outcomes.get(outcomes.size() - 1);
+    assertThat(bad.findings().isEmpty()).isFalse();
+    assertThat(bad.world().command())
+        .isEqualTo("./faultline soak --seed 7 --world " + bad.world().index() + " --mode fixed --defect H-LOCALFLUSH");
+  }
+
+  @Test
+  void draw_sameSeedAndNumber_sameWorldWhateverTheModes() {
+    for (int i = 0; i < 200; i++) {
+      SoakWorld both = SoakWorld.draw(3, i, BOTH.toArray(Mode[]::new), Set.of());
+      SoakWorld one = SoakWorld.draw(3, i, new Mode[] {both.mode()}, Set.of());
+      assertThat(one).isEqualTo(both);
+    }
+  }
+
+  @Test
+  void draw_manyWorlds_haveSomeOfEverything() {
+    Set<Object> seen = new HashSet<>();
+    for (int i = 0; i < 500; i++) {
+      SoakWorld w = SoakWorld.draw(5, i, BOTH.toArray(Mode[]::new), Set.of());
+      seen.addAll(List.of(w.load(), w.mode(), w.cpus() + " cpus", w.frames() + " frames", w.tlb() + " tlb",
+          w.disk().name(), w.diskFaults() > 0 ? "disk faults" : "", w.allocFail() > 0 ? "refusals" : "",
+          w.mmu().shootDelay() > 0 ? "late" : "", w.mmu().shootMerge() ? "merged" : "", w.swapPages() + " swap"));
+    }
+    assertThat(seen).contains((Object[]) Load.values());
+    assertThat(seen).contains(Mode.FIXED, Mode.UP, "2 cpus", "4 cpus", "40 frames", "4096 frames", "1 tlb",
+        "adversarial", "disk faults", "refusals", "late", "merged", "8 swap", "8192 swap");
+  }
+
+  @Test
+  void checkedSomething_emptySoak_isFalse() throws Exception {
+    Soak s = new Soak(new Soak.Plan(7, 0, 5, 0, BOTH, Set.of(), 1, false), outcomes::add);
+    assertThat(s.run().checkedSomething()).isFalse();
+  }
+}
