@@ -451,10 +451,13 @@ final class SpaceOracle implements SpaceWatcher {
     oracle.refusedWrongly(pid, va, store, why, r);
   }
 
-  /** Returns whether a page of a file is this space's own by now, or its group's, for certain. */
+  /**
+   * Returns whether a page of a file is this space's own by now, for certain. Of a group's page nobody can tell: it may
+   * have been copied between the refusal and now.
+   */
   private boolean isCopied(MappedRange r, long n) {
-    ModelPage p = r.window != null ? null : r.group != null ? r.group.pages.get(n) : page(n);
-    return p != null && p.words != null && !p.mayBeFile;
+    ModelPage p = r.isPrivate() ? page(n) : null;
+    return p != null && !p.mayBeFile;
   }
 
   @Override

@@ -11,12 +11,13 @@ import dev.faultline.vm.detect.KernelParts;
 import dev.faultline.vm.detect.KernelReader;
 import dev.faultline.vm.detect.OnlineInvariants;
 import dev.faultline.vm.detect.Quiescence;
+import dev.faultline.vm.detect.StaleAccesses;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All detectors that suit a run of a program: the content oracle on every access, samples of the invariants as it
- * runs, and all of them when it has ended.
+ * All detectors that suit a run of a program: the content oracle on every access, stale translations if the machine has
+ * stamps, samples of the invariants as it runs, and all of them when it has ended.
  */
 public final class RunChecks {
   private static final long SAMPLE_NANOS = 2_000_000;
@@ -44,6 +45,7 @@ public final class RunChecks {
     this.online = new OnlineInvariants(kernel.pages(), seed);
     oracle.install(kernel.machine());
     kernel.processes().setWatcher(oracle);
+    kernel.machine().staleAccessListener(new StaleAccesses(findings));
   }
 
   /** Returns how many accesses the content oracle has judged; a run that judged none has checked nothing. */

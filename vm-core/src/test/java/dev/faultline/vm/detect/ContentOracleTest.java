@@ -1053,9 +1053,20 @@ final class ContentOracleTest {
     }
 
     @Test
-    void ofAGroupsCopiedPage_refusalIsFound() {
+    void ofAGroup_mayComeAfterARefusal() {
       a.space.inheritanceSet(at(0), bytes(3), Inheritance.SHARE);
-      a.fork(3, 2);
+      Proc c = a.fork(3, 2).enter(2, 21, true);
+      c.space.storeTrapped(at(2)); // the file has grown meanwhile, and is shorter again
+      bed.oracle.truncateBegins("f", 3 * PAGE);
+      bed.oracle.truncateEnds("f", true);
+      c.store(2, 0, 1);
+      a.space.refused(at(2), false, KernReturn.PROTECTION_FAILURE, false); // told late
+      clean();
+    }
+
+    @Test
+    void ofItsOwn_refusalIsFound() {
+      a.space.storeTrapped(at(0));
       a.enter(0, 20, true);
       a.store(0, 0, 1);
       bed.oracle.truncateBegins("f", 0);

@@ -1,6 +1,7 @@
 package dev.faultline.vm.program;
 
 import dev.faultline.hw.DiskProfile;
+import dev.faultline.hw.FaultMode;
 import dev.faultline.hw.MachineConfig;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
@@ -14,6 +15,7 @@ import dev.faultline.vm.detect.Findings;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +25,7 @@ public final class CheckedProgram {
   private static final long POISON = 0xdeadf4a3e5L;
   private static final long LOOK_NANOS = 5_000_000;
   private static final int SWAP_PAGES = 4096;
+  private static final int BAD_PAGES = 256;
 
   private Mode mode = Mode.FIXED;
   private int cpus = 2;
@@ -31,6 +34,7 @@ public final class CheckedProgram {
   private long seed;
   private long hangNanos = TimeUnit.SECONDS.toNanos(60);
   private DiskProfile disk = DiskProfile.ZERO;
+  private int badPercent;
   private final Set<Defect> defects = EnumSet.noneOf(Defect.class);
 
   public CheckedProgram mode(Mode m) {
@@ -55,6 +59,12 @@ public final class CheckedProgram {
 
   public CheckedProgram seed(long s) {
     seed = s;
+    return this;
+  }
+
+  /** Makes writes fail on so many of a hundred disk pages, half of them once, half for ever. */
+  public CheckedProgram badWrites(int percent) {
+    badPercent = percent;
     return this;
   }
 
@@ -90,7 +100,17 @@ public final class CheckedProgram {
     KernelConfig.Builder config =
         KernelConfig.builder(machine).mode(mode).swapPages(SWAP_PAGES).witness(true).poison(POISON);
     defects.forEach(config::defect);
-    return new Kernel(config.build(), STRANDS);
+    Kernel kernel = new Kernel(config.build(), STRANDS);
+    SplittableRandom random = new SplittableRandom(seed);
+    for (int i = 0; i < BAD_PAGES && badPercent > 0; i++) {
+      for (long page : new long[] {i, SWAP_PAGES + (long) i}) { // of swap, of files
+        if (random.nextInt(100) < badPercent) {
+          FaultMode mode = random.nextBoolean() ? FaultMode.STICKY_WRITE : FaultMode.TRANSIENT_WRITE;
+          kernel.machine().disk().fail(8L * page, 8, mode);
+        }
+      }
+    }
+    return kernel;
   }
 
   private Findings run(VmProgram program) {
