@@ -19,7 +19,9 @@ final class MachineOptions {
     /** Real threads with real locks. */
     FIXED(Mode.FIXED),
     /** One kernel token, as on the one processor of 1995. */
-    UP(Mode.UP);
+    UP(Mode.UP),
+    /** Real threads and no locks but the maps' and the files': expected to fail. */
+    NAIVE(Mode.NAIVE);
 
     final Mode mode;
 
@@ -73,7 +75,8 @@ final class MachineOptions {
       names = "--mode",
       paramLabel = "MODE",
       defaultValue = "fixed",
-      description = "fixed: real threads and locks; up: one kernel token, as in 1995 (${DEFAULT-VALUE}).")
+      description = "fixed: real threads and locks; up: one kernel token, as in 1995; naive: real threads, 1995's locks,"
+          + " expected to fail (${DEFAULT-VALUE}).")
   RunMode mode = RunMode.FIXED;
 
   @Option(

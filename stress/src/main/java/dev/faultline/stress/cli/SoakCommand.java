@@ -57,7 +57,7 @@ final class SoakCommand implements Callable<Integer> {
   @Option(names = "--programs", paramLabel = "N", description = "So many worlds, each with a program of its own.")
   @Nullable Integer programs;
 
-  @Option(names = "--mode", paramLabel = "MODE", description = "fixed or up (both, in turn).")
+  @Option(names = "--mode", paramLabel = "MODE", description = "fixed, up or naive (fixed and up, in turn).")
   MachineOptions.@Nullable RunMode mode;
 
   @Option(names = "--seed", paramLabel = "N", defaultValue = "0", description = "Seed of the plan (0).")

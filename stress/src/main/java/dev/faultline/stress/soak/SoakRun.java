@@ -22,6 +22,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -84,7 +85,8 @@ public final class SoakRun {
       checks.atRest();
     }
     if (death != null) {
-      findings.add(death instanceof KernelPanic ? Finding.Kind.PANIC : Finding.Kind.INVARIANT, String.valueOf(death));
+      String what = death instanceof KernelPanic ? "I-64 " : "I-64 a kernel thread died: ";
+      findings.add(Finding.Kind.PANIC, what + death, Map.of("at", String.valueOf(death.getStackTrace()[0])));
     }
     long killed = run.killed().size();
     String stuck = kernel.processes().stuck();

@@ -57,7 +57,7 @@ public record SoakWorld(
    * @param defects what every world boots with
    */
   static SoakWorld draw(long planSeed, int index, Mode[] modes, Set<Defect> defects) {
-    SplittableRandom r = new SplittableRandom(planSeed * 0x9e3779b97f4a7c15L + index);
+    SplittableRandom r = new SplittableRandom(mixed(mixed(planSeed) + index));
     Load load = r.nextInt(TRACE_SHARE) == 0 ? Load.trace(r.nextInt(4))
         : r.nextBoolean() ? Load.RANDOM : Load.RACING;
     int frames = FRAMES[r.nextInt(FRAMES.length)];
@@ -86,6 +86,13 @@ public record SoakWorld(
         hostile && r.nextBoolean() ? 1 + r.nextInt(12) : 0,
         hostile ? 8 + r.nextInt(100) : 0,
         defects.isEmpty() ? Set.of() : EnumSet.copyOf(defects));
+  }
+
+  /** Scatters a number, so that neighbouring seeds have nothing in common (the finalizer of MurmurHash3). */
+  private static long mixed(long z) {
+    long y = (z ^ (z >>> 33)) * 0xff51afd7ed558ccdL;
+    y = (y ^ (y >>> 33)) * 0xc4ceb9fe1a85ec53L;
+    return y ^ (y >>> 33);
   }
 
   /** Returns whether what a random program prints has one right answer here: no disk reports errors to it. */

@@ -49,6 +49,23 @@ final class SoakTest {
   }
 
   @Test
+  void run_kernelWithoutLocks_failsSoon() throws Exception {
+    assertThat(soak(60, List.of(Mode.NAIVE)).badWorlds()).isPositive();
+  }
+
+  @Test
+  void draw_neighbouringSeeds_haveNothingInCommon() {
+    Set<String> seen = new HashSet<>();
+    for (int seed = 0; seed < 20; seed++) {
+      for (int i = 0; i < 20; i++) {
+        SoakWorld w = SoakWorld.draw(seed, i, BOTH.toArray(Mode[]::new), Set.of());
+        seen.add(w.programSeed() + " " + w.mmu() + w.diskFaults());
+      }
+    }
+    assertThat(seen).hasSize(400);
+  }
+
+  @Test
   void draw_sameSeedAndNumber_sameWorldWhateverTheModes() {
     for (int i = 0; i < 200; i++) {
       SoakWorld both = SoakWorld.draw(3, i, BOTH.toArray(Mode[]::new), Set.of());
