@@ -75,8 +75,8 @@ final class MachineOptions {
       names = "--mode",
       paramLabel = "MODE",
       defaultValue = "fixed",
-      description = "fixed: real threads and locks; up: one kernel token, as in 1995; naive: real threads, 1995's locks,"
-          + " expected to fail (${DEFAULT-VALUE}).")
+      description = "fixed: real threads and locks; up: one kernel token, as in 1995; naive: real threads,"
+          + " 1995's locks, expected to fail (${DEFAULT-VALUE}).")
   RunMode mode = RunMode.FIXED;
 
   @Option(
