@@ -1,0 +1,84 @@
+package dev.faultline.lin.lincheck;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Set;
+import org.jetbrains.lincheck.LincheckAssertionError;
+import org.jetbrains.lincheck.datastructures.ManagedStrategyGuaranteeKt;
+import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
+import org.jetbrains.lincheck.datastructures.Options;
+import org.jetbrains.lincheck.datastructures.StressOptions;
+
+/** How the suites are run: model checking and stress, both sized for the build and raised by a system property. */
+final class Lincheck {
+  /*
+   * Implementation overview
+   *
+   * Size       faultline.lincheck (default 1) multiplies scenarios and invocations. Scenarios come from Lincheck's own
+   *            seed, which is fixed: a second run, or machine, repeats the first.
+   * Ignored    What the model checker does not look into, and why that hides nothing: World boots before the parallel
+   *            part begins and chooses the thread's own strand; Strand.current and KThread look at the thread's own
+   *            fields; Witness (off here) likewise.
+   */
+  private static final int FACTOR = Integer.getInteger("faultline.lincheck", 1);
+
+  private static final Set<String> IGNORED =
+      Set.of(
+          "dev.faultline.lin.lincheck.World",
+          "dev.faultline.hw.strand.Strand",
+          "dev.faultline.vm.sync.KThread",
+          "dev.faultline.vm.sync.SyncDomain",
+          "dev.faultline.vm.sync.Witness");
+
+  private static final Set<String> LOOKED_INTO = Set.of("count", "word", "test", "run", "point");
+
+  /** What the suite that runs now is run by; Lincheck makes its worlds without arguments. One suite runs at a time. */
+  private static boolean modelChecking;
+
+  private Lincheck() {}
+
+  static boolean modelChecking() {
+    return modelChecking;
+  }
+
+  /** Model checks {@code suite} against {@code specification}: two threads, two operations each. */
+  static void modelCheck(Class<?> suite, Class<?> specification, int scenarios, int invocations) {
+    modelCheck(suite, specification, scenarios, invocations, 2);
+  }
+
+  static void modelCheck(Class<?> suite, Class<?> specification, int scenarios, int invocations, int operations) {
+    modelChecking = true;
+    ModelCheckingOptions o =
+        new ModelCheckingOptions()
+            .addGuarantee(
+                ManagedStrategyGuaranteeKt.forClasses(IGNORED::contains)
+                    .methods(m -> !LOOKED_INTO.contains(m))
+                    .ignore());
+    shape(o, specification, scenarios, invocations, operations).check(suite);
+  }
+
+  /** Stresses {@code suite} against {@code specification}: two threads, three operations each. */
+  static void stress(Class<?> suite, Class<?> specification, int scenarios, int invocations) {
+    modelChecking = false;
+    shape(new StressOptions(), specification, scenarios, invocations, 3).check(suite);
+  }
+
+  /** Model checks a suite that is wrong; it must be found out. */
+  static void modelCheckFinds(Class<?> suite, Class<?> specification, int scenarios, int invocations) {
+    assertThatThrownBy(() -> modelCheck(suite, specification, scenarios, invocations))
+        .isInstanceOf(LincheckAssertionError.class);
+  }
+
+  private static <O extends Options<O, ?>> O shape(
+      O options, Class<?> specification, int scenarios, int invocations, int operations) {
+    return options
+        .sequentialSpecification(specification)
+        .threads(2)
+        .actorsPerThread(operations)
+        .actorsBefore(2)
+        .actorsAfter(2)
+        .minimizeFailedScenario(false)
+        .iterations(scenarios * FACTOR)
+        .invocationsPerIteration(invocations * FACTOR);
+  }
+}
