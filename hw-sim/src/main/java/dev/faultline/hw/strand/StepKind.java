@@ -17,6 +17,8 @@ public enum StepKind {
   WAKEUP,
   /** Reads or changes a shared word that no lock guards. */
   ATOMIC,
+  /** Reads a shared word that no lock guards, and changes nothing. */
+  READ,
   /** Loads or stores through a simulated MMU. */
   ACCESS,
   /** Reads or changes a page table entry. */

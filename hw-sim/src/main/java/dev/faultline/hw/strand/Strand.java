@@ -106,6 +106,29 @@ public abstract class Strand {
     }
   }
 
+  /**
+   * Returns a name for something that the calling strand is making: the same in every schedule in which the strand got
+   * here in the same way. What is announced as a subject keeps such a name, so that an engine recognises it from one
+   * execution to the next. Free-running, and on a thread that is no strand, it is 0: no name.
+   */
+  public static long nameOfNew() {
+    Strand s = currentOrNull();
+    return s == null || !s.controlled ? 0 : s.nameNew();
+  }
+
+  /**
+   * Tells of something shared that the strand reads or changes within the step that it makes. No schedule point: it
+   * only says which steps depend on each other.
+   *
+   * @param name of the thing; see {@link Subject}
+   * @param change whether it may be changed
+   */
+  public final void touch(long name, boolean change) {
+    if (controlled) {
+      touched(name, change);
+    }
+  }
+
   /** Waits for a permit and consumes it. May return without one: callers test their condition in a loop. */
   public abstract void park();
 
@@ -121,6 +144,14 @@ public abstract class Strand {
    * @param attempt 0 for the first turn, then rising; longer waits give the processor away
    */
   public abstract void pause(int attempt);
+
+  /** Returns the next name for something that this strand makes; 0 for none. */
+  protected long nameNew() {
+    return 0;
+  }
+
+  /** Tells the engine what the step that is being made reads or changes. Called only where it is controlled. */
+  protected void touched(long name, boolean change) {}
 
   /** Tells the engine of a step that is about to be made. Called only where {@link #controlled} is true. */
   protected abstract void announce(StepKind kind, @Nullable Object subject);

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * <p>This is the raw lock; kernel code takes it through a class that adds rank, name and mode. Acquisition, a failed or
  * successful try, and release are schedule points.
  */
-public class StrandLock {
+public class StrandLock implements Subject {
   /*
    * Implementation overview
    *
@@ -39,6 +39,7 @@ public class StrandLock {
 
   private static final int SPINS = 60;
 
+  private final long subjectName = Strand.nameOfNew(); // (C)
   private volatile @Nullable Strand owner; // (A)
   private volatile @Nullable Waiter waiters; // (A)
 
@@ -51,6 +52,11 @@ public class StrandLock {
     Waiter(Strand strand) {
       this.strand = strand;
     }
+  }
+
+  @Override
+  public final long subjectName() {
+    return subjectName;
   }
 
   /** Returns the holder, or null. A snapshot unless the caller is the holder. */

@@ -1,0 +1,291 @@
+package dev.faultline.lin.explore.dpor;
+
+import dev.faultline.lin.explore.dpor.WakeupTree.Branch;
+import dev.faultline.lin.explore.dpor.WakeupTree.Event;
+import dev.faultline.lin.explore.engine.Chooser;
+import dev.faultline.lin.explore.engine.Execution;
+import dev.faultline.lin.explore.engine.Outcome;
+import dev.faultline.lin.explore.engine.Steps;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Explores one execution of each class of those that differ only in the order of independent steps. */
+public final class OptimalDpor implements Chooser {
+  /*
+   * Implementation overview
+   *
+   * The stack    one node a step of the current execution: who made it, who sleeps there (was explored from there
+   *              before, with the step that it made), and the wakeup tree of what is still to be explored from there.
+   * An execution follows the stack, then the subtree that comes with its last node's choice, then prefers to go on with
+   *              whoever ran; who sleeps is never chosen.
+   * Its end      each reversible race (e, i) that it added gives a sequence, what does not depend on e and then i, for
+   *              the node before e, unless somebody asleep there could begin it. Then the deepest node with something
+   *              left is the next execution's branch.
+   * Steps        that are compared with those of other executions are known by what they read and changed when they
+   *              were made. A step that is turned round may do something else then; the race that this makes is found
+   *              when it is executed.
+   * Diverging    a step of the stack, or of a sequence except its last, that does not do what it did is a sign of
+   *              something shared that was not announced. It is counted, and the first is described.
+   */
+  private static final class Node {
+    int key;
+    long[] entries = {};
+    final List<Event> sleep = new ArrayList<>();
+    WakeupTree tree = new WakeupTree();
+    @Nullable Event expected; // what the step did when it was put into the tree; null if it may do something else
+  }
+
+  private final Races races = new Races();
+  private final List<Node> stack = new ArrayList<>();
+  private int depth; // nodes in use
+  private int replayed; // nodes that the execution under way has to follow
+  private @Nullable WakeupTree carried; // what is to be explored below the last node
+  private boolean first = true;
+  private boolean branched; // the last replayed node is new
+  private final List<Event> sequence = new ArrayList<>();
+  private long classes;
+  private long redundant;
+  private long divergences;
+  private @Nullable String firstDivergence;
+
+  /** Returns the executions that were carried through: one for each class. */
+  public long classes() {
+    return classes;
+  }
+
+  /** Returns the executions that were given up because they were covered. */
+  public long redundant() {
+    return redundant;
+  }
+
+  /** Returns how often a step did not do what it had done. */
+  public long divergences() {
+    return divergences;
+  }
+
+  /** Returns the first such step, or null. */
+  public @Nullable String firstDivergence() {
+    return firstDivergence;
+  }
+
+  /** Returns the length of the schedule that is followed before anything new. */
+  public int depth() {
+    return depth;
+  }
+
+  /** Returns an estimate of the share that is done, 0 to 1: what of each node's known branches is behind. */
+  public double share() {
+    double done = 0;
+    double width = 1;
+    for (int i = 0; i < depth; i++) {
+      Node x = stack.get(i);
+      int left = x.tree.size();
+      int behind = x.sleep.size() - (i == 0 ? 0 : inherited(i));
+      int all = Math.max(0, behind) + 1 + left;
+      done += width * Math.max(0, behind) / all;
+      width /= all;
+    }
+    return done;
+  }
+
+  private int inherited(int i) {
+    return Math.min(stack.get(i).sleep.size(), stack.get(i - 1).sleep.size());
+  }
+
+  @Override
+  public boolean begin(Execution e) {
+    if (first) {
+      first = false;
+      replayed = 0;
+      return true;
+    }
+    while (depth > 0) {
+      Node x = stack.get(depth - 1);
+      x.sleep.add(new Event(x.key, x.entries));
+      if (!x.tree.isEmpty()) {
+        take(x);
+        replayed = depth;
+        branched = true;
+        return true;
+      }
+      depth--;
+    }
+    return false;
+  }
+
+  /** Makes the first branch of a node's tree its choice. */
+  private void take(Node x) {
+    Branch b = x.tree.removeFirst();
+    x.key = b.event.key();
+    x.expected = b.below.isEmpty() ? null : b.event;
+    carried = b.below;
+  }
+
+  @Override
+  public int choose(Execution e, long enabled, int last) {
+    int at = e.steps().count();
+    if (at > 0) {
+      made(e, at - 1);
+    }
+    if (at < replayed) {
+      int s = e.withKey(stack.get(at).key);
+      if (s < 0 || (enabled & (1L << s)) == 0) {
+        diverged("step " + at + " of a schedule that was followed before: its strand cannot go on");
+        replayed = at;
+        depth = at;
+        carried = null;
+      } else {
+        return s;
+      }
+    }
+    Node x = push();
+    if (at > 0) {
+      Node before = stack.get(at - 1);
+      for (Event z : before.sleep) {
+        if (z.key() != before.key && !Steps.conflict(z.entries(), before.entries)) {
+          x.sleep.add(z);
+        }
+      }
+    }
+    WakeupTree tree = carried;
+    if (tree != null && !tree.isEmpty()) {
+      x.tree = tree;
+      take(x);
+      int s = e.withKey(x.key);
+      if (s >= 0 && (enabled & (1L << s)) != 0) {
+        return s;
+      }
+      diverged("step " + at + " of a sequence that was planned: its strand cannot go on");
+      x.tree = new WakeupTree();
+    }
+    carried = null;
+    x.expected = null;
+    return chooseAny(e, x, enabled, last);
+  }
+
+  private Node push() {
+    if (depth == stack.size()) {
+      stack.add(new Node());
+    }
+    Node x = stack.get(depth++);
+    x.sleep.clear();
+    x.tree = new WakeupTree();
+    return x;
+  }
+
+  private int chooseAny(Execution e, Node x, long enabled, int last) {
+    long awake = enabled;
+    for (Event z : x.sleep) {
+      int s = e.withKey(z.key());
+      if (s >= 0) {
+        awake &= ~(1L << s);
+      }
+    }
+    if (awake == 0) {
+      depth--;
+      return COVERED;
+    }
+    int s = last >= 0 && (awake & (1L << last)) != 0 ? last : Long.numberOfTrailingZeros(awake);
+    x.key = e.key(s);
+    return s;
+  }
+
+  /** A step has been made: checks, or learns, what it did. */
+  private void made(Execution e, int step) {
+    if (step >= depth) {
+      return;
+    }
+    Node x = stack.get(step);
+    boolean known = step < replayed - (branched ? 1 : 0);
+    Event expected = x.expected;
+    long[] was = known ? x.entries : expected != null ? expected.entries() : null;
+    if (was != null) {
+      if (!matches(e.steps(), step, was)) {
+        diverged("step " + step + " by " + e.name(e.steps().strand(step)) + " " + e.steps().kind(step) + " did "
+            + text(e.steps().entries(step)) + " where it had done " + text(was));
+        x.entries = e.steps().entries(step);
+      } else if (!known) {
+        x.entries = was;
+      }
+      x.expected = null;
+    } else {
+      x.entries = e.steps().entries(step);
+    }
+  }
+
+  private static boolean matches(Steps steps, int step, long[] was) {
+    int from = steps.from(step);
+    if (steps.to(step) - from != was.length) {
+      return false;
+    }
+    for (int i = 0; i < was.length; i++) {
+      if (steps.entry(from + i) != was[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static String text(long[] entries) {
+    StringBuilder b = new StringBuilder();
+    for (long x : entries) {
+      b.append(b.length() == 0 ? "" : " ").append(Long.toHexString(x));
+    }
+    return "[" + b + "]";
+  }
+
+  private void diverged(String what) {
+    divergences++;
+    if (firstDivergence == null) {
+      firstDivergence = what;
+    }
+  }
+
+  @Override
+  public void end(Execution e) {
+    int n = e.steps().count();
+    if (n > 0) {
+      made(e, n - 1);
+    }
+    if (e.outcome().kind() == Outcome.Kind.COVERED) {
+      redundant++;
+    } else {
+      classes++;
+    }
+    int from = branched ? replayed - 1 : 0;
+    races.find(e, from, (a, b) -> reverse(e, a, b));
+    branched = false;
+  }
+
+  /** Plans an execution in which step b comes without a before it. */
+  private void reverse(Execution e, int a, int b) {
+    Steps steps = e.steps();
+    sequence.clear();
+    for (int x = a + 1; x < steps.count(); x++) {
+      if (!races.happensBefore(a, x)) {
+        sequence.add(event(x));
+      }
+    }
+    sequence.add(event(b));
+    Node at = stack.get(a);
+    for (Event z : at.sleep) {
+      if (WakeupTree.isWeakInitial(z, sequence)) {
+        return;
+      }
+    }
+    at.tree.insert(sequence);
+  }
+
+  private Event event(int step) {
+    Node x = stack.get(step);
+    return new Event(x.key, x.entries);
+  }
+
+  @Override
+  public String toString() {
+    return "optimal DPOR: " + classes + " classes, " + redundant + " redundant, stack " + depth + " "
+        + Arrays.asList(divergences, firstDivergence);
+  }
+}
