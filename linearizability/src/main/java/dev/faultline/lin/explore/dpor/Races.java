@@ -17,7 +17,8 @@ final class Races {
    *              another predecessor of i. Candidates are gone through from the latest back, joining their clocks.
    * Reversible   if i could be made without e: the lock that it takes is free, the permit that it takes is there,
    *              in what is left when e and all that depends on e is taken out.
-   * Locks        who waits for a lock that is held comes after its release and cannot come before that; the race is with
+   * Locks        who waits for a lock that is held comes after its release and cannot come before that; the race is
+   *              with
    *              the step that acquired it. What happens between the two in the holder's hands counts as part of it.
    */
   /** Hears of reversible races. */

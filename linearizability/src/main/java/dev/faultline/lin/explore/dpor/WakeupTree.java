@@ -35,7 +35,9 @@ final class WakeupTree {
     return branches.removeFirst();
   }
 
-  /** Returns whether {@code e} could come first of all in a sequence that is equivalent to {@code v} or continues it. */
+  /**
+   * Returns whether {@code e} could come first of all in a sequence that is equivalent to {@code v} or continues it.
+   */
   static boolean isWeakInitial(Event e, List<Event> v) {
     for (Event x : v) {
       if (x.key == e.key) {

@@ -17,15 +17,18 @@ final class Controller extends ExecutionState {
    *
    * A step      runs from one schedule point of a strand to its next. What it is announced with, and what it is told of
    *             on the way (locks given back, permits given, strands begun and ended, touches), are its entries.
-   * Phases      SET_UP and CHECK run under a fixed schedule (who runs, goes on; else the lowest index) and write nothing
+   * Phases      SET_UP and CHECK run under a fixed schedule (who runs, goes on; else the lowest index) and write
+   *             nothing
    *             down; EXPLORED is what the chooser decides. It ends when all actors have ended and nobody can go on
    *             without the passing of time: what services still do then belongs to it.
    * Waiting     LOCK until it has no owner, PARK until there is a permit, JOIN until the strand has ended, PAUSE until
    *             another strand changed something that the spinner looked at since it last paused.
-   * Time        stands still while anybody can go on, then jumps to the first deadline. The step of whom it wakes depends
+   * Time        stands still while anybody can go on, then jumps to the first deadline. The step of whom it wakes
+   *             depends
    *             on everything before and after.
    * Giving up   Strands that are left when an execution ends unwind one after another: each throws where it waits.
-   * Coarse      points that have no entry of their own are passed over: between two of them nothing happens that anybody
+   * Coarse      points that have no entry of their own are passed over: between two of them nothing happens that
+   *             anybody
    *             else could see. What a strand does after it released its last lock belongs to the step of the release.
    */
   private enum Phase {

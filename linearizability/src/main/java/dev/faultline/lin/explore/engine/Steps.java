@@ -7,7 +7,8 @@ import java.util.Arrays;
  * The steps of one execution, with what each of them read or changed. Used again for the next execution.
  *
  * <p>A step's entries are {@code name << 5 | flags}: {@link #WRITE}, {@link #SIGNAL} or neither for a read, and with a
- * write {@link #ACQUIRE} and {@link #RELEASE} of a lock. Two steps depend on each other if they are of one strand, or if
+ * write {@link #ACQUIRE} and {@link #RELEASE} of a lock. Two steps depend on each other if they are of one strand, or
+ * if
  * an entry of one conflicts with an entry of the other: same name, and not two reads nor two signals.
  */
 public final class Steps {
@@ -228,7 +229,8 @@ public final class Steps {
     }
     StringBuilder b = new StringBuilder();
     b.append("strand ").append(strand[step]).append(' ').append(kind[step]);
-    b.append(" of ").append(Long.toHexString(primary[step])).append(" enabled ").append(Long.toBinaryString(enabled[step]));
+    b.append(" of ").append(Long.toHexString(primary[step]));
+    b.append(" enabled ").append(Long.toBinaryString(enabled[step]));
     for (int i = first[step]; i < first[step + 1]; i++) {
       b.append(' ').append(Long.toHexString(name(i))).append(':').append(flags(i));
     }
