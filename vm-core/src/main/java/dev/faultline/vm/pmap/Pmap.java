@@ -489,7 +489,9 @@ public final class Pmap {
         long leafEnd = leafEnd(va, end);
         for (; va < leafEnd; va += pageSize) {
           int i = table.index(va);
-          if ((leaf.get(i) & Pte.W) != 0 && writeProtect(t, leaf, i)) {
+          // Also where W is clear: a page-based operation may have cleared it just now, and purge only later. It holds
+          // PV from the one to the other, so to have had PV is to know that no TLB remembers the right to write.
+          if (inUse(leaf.get(i)) && writeProtect(t, leaf, i)) {
             first = Math.min(first, va);
             last = va + pageSize;
           }

@@ -226,6 +226,17 @@ final class PmapStepTest {
         denied(s, true, false);
       }
     },
+    PROTECT_ONE {
+      @Override
+      void run(Scene s) {
+        s.a.protect(VA, NEXT, VmProt.READ);
+      }
+
+      @Override
+      void after(Scene s) {
+        denied(s, true, false);
+      }
+    },
     ENTER_READ {
       @Override
       void run(Scene s) {
@@ -300,6 +311,9 @@ final class PmapStepTest {
     }
   }
 
+  /** Operations on the first pmap, of which its map's lock lets one through at a time. */
+  private static final List<Op> OF_A_MAP = List.of(Op.ENTER_OTHER, Op.REMOVE, Op.PROTECT, Op.PROTECT_ONE);
+
   private static final List<Op> SECONDS =
       List.of(
           Op.PAGE_NONE,
@@ -307,6 +321,9 @@ final class PmapStepTest {
           Op.ALL_BUT_WIRED,
           Op.CLEAR_REFERENCE,
           Op.REMOVE_OF_B,
+          Op.REMOVE,
+          Op.PROTECT,
+          Op.PROTECT_ONE,
           Op.CLEAN,
           Op.UNWIRE,
           Op.ENTER_OTHER);
@@ -376,9 +393,9 @@ final class PmapStepTest {
     List<Arguments> all = new ArrayList<>();
     for (Op first : Op.values()) {
       for (Op second : SECONDS) {
-        boolean entersUnderAMapHeldForWriting = second == Op.ENTER_OTHER && !PAGE_BASED.contains(first);
+        boolean underAMapHeldForWriting = OF_A_MAP.contains(second) && !PAGE_BASED.contains(first);
         boolean unwiresWhatIsSpared = second == Op.UNWIRE && first == Op.ALL_BUT_WIRED;
-        if (!entersUnderAMapHeldForWriting && !unwiresWhatIsSpared) {
+        if (!underAMapHeldForWriting && !unwiresWhatIsSpared) {
           all.add(Arguments.of(first, second));
         }
       }
