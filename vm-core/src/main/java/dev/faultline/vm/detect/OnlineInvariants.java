@@ -40,6 +40,11 @@ public final class OnlineInvariants {
    * hold.
    */
   public List<String> sample(int frames) {
+    return sample(frames, List.of());
+  }
+
+  /** The same, with {@code more} looks at each of the frames. */
+  public List<String> sample(int frames, List<PageCheck> more) {
     List<String> wrong = new ArrayList<>();
     add(wrong, checkGauges());
     add(wrong, checkCacheHead());
@@ -47,6 +52,9 @@ public final class OnlineInvariants {
     for (int i = 0; i < frames; i++) {
       VmPage m = pages.page(random.nextInt(pages.pageCount()));
       add(wrong, checkFrame(m));
+      for (PageCheck c : more) {
+        add(wrong, c.check(m));
+      }
       PageOwner o = m.object(); // racy: whatever it is, it is looked at under its own lock
       if (o instanceof VmObject object) {
         add(wrong, checkWanted(object, m));

@@ -9,10 +9,15 @@ import dev.faultline.vm.detect.Findings;
 import dev.faultline.vm.detect.Invariants;
 import dev.faultline.vm.detect.KernelParts;
 import dev.faultline.vm.detect.KernelReader;
+import dev.faultline.vm.detect.LostModifications;
 import dev.faultline.vm.detect.OnlineInvariants;
+import dev.faultline.vm.detect.PageCheck;
+import dev.faultline.vm.detect.PageOwners;
 import dev.faultline.vm.detect.Quiescence;
 import dev.faultline.vm.detect.StaleAccesses;
+import dev.faultline.vm.detect.TlbCoherence;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,7 +33,9 @@ public final class RunChecks {
   private final Kernel kernel; // (C)
   private final Findings findings; // (C)
   private final ContentOracle oracle; // (C)
-  private final OnlineInvariants online; // (T) the sampling strand's
+  private final OnlineInvariants online; // (T) the sampling strand's, as the next two
+  private final List<PageCheck> pageChecks; // (C)
+  private final TlbCoherence tlbs; // (C)
   private volatile boolean stopping;
   private @Nullable Strand sampler; // of whoever starts and stops
 
@@ -43,6 +50,10 @@ public final class RunChecks {
     this.findings = findings;
     this.oracle = new ContentOracle(kernel.machine().memory(), findings);
     this.online = new OnlineInvariants(kernel.pages(), seed);
+    this.pageChecks = List.of(
+        new LostModifications(kernel.pages(), kernel.swapPager(), kernel.objects().pageSize()),
+        new PageOwners(kernel.domain()));
+    this.tlbs = new TlbCoherence(kernel.machine(), kernel.config().mode());
     oracle.install(kernel.machine());
     kernel.processes().setWatcher(oracle);
     kernel.machine().staleAccessListener(new StaleAccesses(findings));
@@ -61,8 +72,12 @@ public final class RunChecks {
   private void sample() {
     Strand me = Strand.current();
     while (!stopping) {
-      List<String> wrong = kernel.call("sample", () -> online.sample(SAMPLE_FRAMES));
+      List<String> wrong = kernel.call("sample", () -> online.sample(SAMPLE_FRAMES, pageChecks));
       wrong.forEach(w -> findings.add(Finding.Kind.INVARIANT, w));
+      String stale = kernel.<Optional<String>>call("tlb", () -> Optional.ofNullable(tlbs.check())).orElse(null);
+      if (stale != null) {
+        findings.add(Finding.Kind.INVARIANT, stale);
+      }
       me.parkNanos(SAMPLE_NANOS);
     }
   }

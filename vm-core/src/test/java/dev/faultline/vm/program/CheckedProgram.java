@@ -3,6 +3,7 @@ package dev.faultline.vm.program;
 import dev.faultline.hw.DiskProfile;
 import dev.faultline.hw.FaultMode;
 import dev.faultline.hw.MachineConfig;
+import dev.faultline.hw.MmuOptions;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
@@ -35,6 +36,7 @@ public final class CheckedProgram {
   private long hangNanos = TimeUnit.SECONDS.toNanos(60);
   private DiskProfile disk = DiskProfile.ZERO;
   private int badPercent;
+  private MmuOptions mmu = MmuOptions.NONE;
   private final Set<Defect> defects = EnumSet.noneOf(Defect.class);
 
   public CheckedProgram mode(Mode m) {
@@ -59,6 +61,11 @@ public final class CheckedProgram {
 
   public CheckedProgram seed(long s) {
     seed = s;
+    return this;
+  }
+
+  public CheckedProgram mmu(MmuOptions options) {
+    mmu = options;
     return this;
   }
 
@@ -96,6 +103,7 @@ public final class CheckedProgram {
         .disk(disk)
         .seed(seed)
         .stamps(true)
+        .mmu(mmu)
         .build();
     KernelConfig.Builder config =
         KernelConfig.builder(machine).mode(mode).swapPages(SWAP_PAGES).witness(true).poison(POISON);
@@ -170,6 +178,7 @@ public final class CheckedProgram {
 
   @Override
   public String toString() {
-    return mode + " " + cpus + " CPUs, " + frames + " frames, disk " + disk.name() + ", seed " + seed + " " + defects;
+    return mode + " " + cpus + " CPUs, " + frames + " frames, " + mmu
+        + ", disk " + disk.name() + ", seed " + seed + " " + defects;
   }
 }

@@ -3,6 +3,7 @@ package dev.faultline.vm.program.random;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.faultline.hw.DiskProfile;
+import dev.faultline.hw.MmuOptions;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.detect.Findings;
 import dev.faultline.vm.program.CheckedProgram;
@@ -46,7 +47,7 @@ class RacingProgramsTest {
   void nothingIsWrong(Mode mode, int frames, String disk) throws Exception {
     for (long seed = SEED; seed < SEED + PROGRAMS; seed++) {
       CheckedProgram run = new CheckedProgram().mode(mode).frames(frames).disk(DiskProfile.parse(disk)).seed(seed)
-          .cpus(seed % 3 == 0 ? 4 : 2);
+          .cpus(seed % 3 == 0 ? 4 : 2).mmu(seed % 5 == 0 ? MmuOptions.ADVERSARIAL : MmuOptions.NONE);
       Findings found = run.run(RacingPrograms.generate(seed, options(seed)));
       assertThat(found.list()).as("%s, %s", run, options(seed)).isEmpty();
     }
