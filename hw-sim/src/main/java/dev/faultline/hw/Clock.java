@@ -123,6 +123,17 @@ public final class Clock {
     return count;
   }
 
+  /** Returns whether no callout waits and none is being carried out. */
+  public boolean idle() {
+    Strand me = Strand.current();
+    lock.acquire(me);
+    try {
+      return size == 0 && !acting;
+    } finally {
+      lock.release(me);
+    }
+  }
+
   /** Takes time in hand: it stands still until {@link #step} or {@link #resume}. */
   public void stop() {
     rebase(true);

@@ -17,8 +17,8 @@ public final class HangDetector {
   /*
    * Implementation overview
    *
-   * Hung         Every thread of the kernel sleeps or is parked for a mutex, each live process has such a thread, the
-   *              disk is idle and no callout is pending: nobody is left to wake anybody. Two looks in a row must see
+   * Hung         Every thread of the kernel sleeps or is parked for a mutex, each live process has such a thread, none
+   *              is being started, the disk is idle and no callout waits or acts: nobody is left to wake anybody. Two looks in a row must see
    *              the very same sleeps, since a snapshot of moving threads proves nothing.
    * No progress  For a long time no command, no fault that ends and no block moved, though some thread runs: threads
    *              that keep each other busy, or starve one another.
@@ -72,9 +72,10 @@ public final class HangDetector {
     int live = kernel.processes().live();
     return live > 0
         && g.running() == 0
+        && kernel.domain().starting() == 0
         && g.waits().size() >= live
         && kernel.machine().disk().idle()
-        && kernel.machine().clock().pending() == 0;
+        && kernel.machine().clock().idle();
   }
 
   private Finding finding(String message, WaitForGraph g) {

@@ -34,11 +34,12 @@ public final class PageoutDaemon {
     this.freeList = pages.freeList();
     this.pagers = pagers;
     this.scan = new PageoutScan(pages, cleaner, swap, processes);
-    freeList.setDaemonStarter(() -> strand = domain.strands().start("pagedaemon", this::run));
+    freeList.setDaemonStarter(() -> strand = domain.start("pagedaemon", this::run));
   }
 
   private void run() {
     KThread t = new KThread(domain, "pagedaemon", true);
+    domain.began();
     domain.token().enter();
     try {
       while (!shutdown) {

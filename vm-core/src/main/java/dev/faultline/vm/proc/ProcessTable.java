@@ -149,12 +149,13 @@ public final class ProcessTable implements ProcessWalker {
     Process p = kinship.add(parent, pid, vmspace, holdsParent);
     p.watcher = spaceWatcher;
     strandsLeft.incrementAndGet();
-    domain.strands().start(p.toString(), () -> run(p, main));
+    domain.start(p.toString(), () -> run(p, main));
     return p;
   }
 
   private void run(Process p, ProcessMain main) {
     ProcThread t = new ProcThread(domain, p, scheduler, fault, pages.memory().pageSize(), quantum);
+    domain.began();
     t.enterKernel();
     kinship.began(t);
     if (t.leaveKernel(CallResult.OK) == CallResult.OK) {

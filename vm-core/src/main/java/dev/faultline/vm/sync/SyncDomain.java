@@ -1,10 +1,12 @@
 package dev.faultline.vm.sync;
 
 import dev.faultline.hw.Clock;
+import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.vm.base.Mode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +25,7 @@ public final class SyncDomain {
   private final KMutex threadLock; // (C) LockRank.LEAF
   private final List<KThread> threads = new ArrayList<>(); // guarded by threadLock
   private final long[] endedEvents; // guarded by threadLock: counts of threads that ended
+  private final AtomicInteger starting = new AtomicInteger(); // (A) strands that are not kernel threads yet
   private int nextThread; // guarded by threadLock
 
   /**
@@ -69,6 +72,25 @@ public final class SyncDomain {
 
   public SleepQueues sleepQueues() {
     return sleepQueues;
+  }
+
+  /**
+   * Starts a strand that makes itself a kernel thread at once, and says so by {@link #began}: until then nobody sees
+   * that it is there and will run.
+   */
+  public Strand start(String name, Runnable body) {
+    starting.incrementAndGet();
+    return strands.start(name, body);
+  }
+
+  /** Ends what {@link #start} began; called by the new thread. */
+  public void began() {
+    starting.decrementAndGet();
+  }
+
+  /** Returns how many strands have been started that are not among the threads yet. */
+  public int starting() {
+    return starting.get();
   }
 
   int register(KThread t) {

@@ -11,6 +11,7 @@ import dev.faultline.vm.sync.NamedChannel;
 import dev.faultline.vm.sync.SleepLock;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
@@ -92,6 +93,28 @@ final class HangDetectorTest {
       k.domain().sleepQueues().sleepOn(never, null, "rendezvous", 1);
     }
     second.lock();
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void look_threadThatIsBeingStarted_isNotTakenForNobody(Mode mode) {
+    Kernel k = boot(mode);
+    CountDownLatch go = new CountDownLatch(1);
+    k.domain().start("slow to start", () -> {
+      try {
+        go.await();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      k.domain().began();
+    });
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(never, null, "lost"));
+    HangDetector d = new HangDetector(k, () -> 0);
+    Awaitility.await().pollInSameThread().until(() -> WaitForGraph.of(k.domain()).waits().size() == 1);
+    assertThat(d.look(System.nanoTime())).isNull();
+    assertThat(d.look(System.nanoTime())).isNull();
+    go.countDown();
+    assertThat(awaitFinding(d, Duration.ofSeconds(10)).message()).startsWith("I-58 all threads wait");
   }
 
   @ParameterizedTest
