@@ -17,9 +17,10 @@ public final class HangDetector {
   /*
    * Implementation overview
    *
-   * Hung         Every thread of the kernel sleeps or is parked for a mutex, each live process has such a thread, none
-   *              is being started, the disk is idle and no callout waits or acts: nobody is left to wake anybody. Two looks in a row must see
-   *              the very same sleeps, since a snapshot of moving threads proves nothing.
+   * Hung         Every thread of the kernel sleeps or is parked for a mutex, each live process has such a thread,
+   *              none is being started, the disk is idle and no callout waits or acts: nobody is left to wake
+   *              anybody. Two looks in a row must see the very same sleeps, since a snapshot of moving threads
+   *              proves nothing.
    * No progress  For a long time no command, no fault that ends and no block moved, though some thread runs: threads
    *              that keep each other busy, or starve one another.
    */
