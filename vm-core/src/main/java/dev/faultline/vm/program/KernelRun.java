@@ -51,7 +51,7 @@ public final class KernelRun {
       long needed = f.length() / pageSize + (f.length() % pageSize == 0 ? 0 : 1);
       if (f.length() < 0 || needed > FILE_PAGES_MAX - pages) {
         throw new IllegalArgumentException(
-            "file " + f.name() + " of " + Long.toUnsignedString(f.length())
+            program.source() + ": file " + f.name() + " of " + Long.toUnsignedString(f.length())
                 + " bytes: no disk has room for it; expected files of "
                 + FILE_PAGES_MAX + " pages at most, together");
       }

@@ -9,6 +9,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 
 /** Reads a program's text once, refuses what is wrong with it, and keeps the rest in a spool. */
 final class ProgramParser {
@@ -28,11 +29,13 @@ final class ProgramParser {
   private static final Op[] OPS = Op.values();
   /** A mincore prints a line of one digit a page; this bounds the line. */
   private static final long MINCORE_BYTES_MAX = 1L << 32;
+  private static final long PROGRESS_LINES = 1 << 18;
 
   private final String source;
   private final WordReader in;
   private final Spool spool;
   private final CommandWriter out;
+  private final LongConsumer progress;
   private final Command command = new Command();
   private final SyncCheck sync = new SyncCheck();
 
@@ -75,10 +78,16 @@ final class ProgramParser {
     }
   }
 
-  ProgramParser(InputStream in, String source, Spool spool) {
+  /**
+   * Prepares to read.
+   *
+   * @param progress is told now and then how many lines were read
+   */
+  ProgramParser(InputStream in, String source, Spool spool, LongConsumer progress) {
     this.source = source;
     this.in = new WordReader(in, source);
     this.spool = spool;
+    this.progress = progress;
     out = new CommandWriter(spool);
   }
 
@@ -89,6 +98,9 @@ final class ProgramParser {
       while (in.next()) {
         if (in.words() > 0) {
           statement();
+        }
+        if (in.line() % PROGRESS_LINES == 0) {
+          progress.accept(in.line());
         }
       }
       endSection();

@@ -7,12 +7,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.zip.GZIPInputStream;
+import java.util.function.LongConsumer;
 
 /**
  * A VM program that was read whole and found right. Constant, may be run any number of times, also at once. Holds the
@@ -52,22 +53,38 @@ public final class VmProgram implements Closeable {
    * @throws ProgramException if it cannot be read or is malformed
    */
   public static VmProgram open(String name) throws ProgramException {
+    return open(name, lines -> {});
+  }
+
+  /**
+   * Reads a program like {@link #open(String)}, which may take minutes.
+   *
+   * @param progress is told now and then how many lines were read
+   * @throws ProgramException if it cannot be read or is malformed
+   */
+  public static VmProgram open(String name, LongConsumer progress) throws ProgramException {
     if (name.equals("-")) {
-      return read(System.in, "-");
+      return read(System.in, "-", MEMORY_BYTES_MAX, progress);
     }
     String expected = "a VM program, .vm or .vm.gz";
+    if (name.isEmpty()) { // the platform takes it for the current directory
+      throw ProgramException.unreadable("''", "no such file", expected);
+    }
     try {
       Path path = Path.of(name);
       if (Files.isDirectory(path)) {
         throw ProgramException.unreadable(name, "is a directory", expected);
       }
       try (InputStream in = Files.newInputStream(path)) {
-        return read(in, name);
+        return read(in, name, MEMORY_BYTES_MAX, progress);
       }
     } catch (NoSuchFileException | InvalidPathException e) {
       throw ProgramException.unreadable(name, "no such file", expected);
     } catch (AccessDeniedException e) {
       throw ProgramException.unreadable(name, "permission denied", expected);
+    } catch (FileSystemException e) {
+      String why = e.getReason() == null ? "cannot be opened" : e.getReason();
+      throw ProgramException.unreadable(name, why, expected);
     } catch (IOException e) {
       throw ProgramException.unreadable(name, String.valueOf(e.getMessage()), expected);
     }
@@ -80,7 +97,7 @@ public final class VmProgram implements Closeable {
    * @throws ProgramException if it cannot be read or is malformed
    */
   public static VmProgram read(InputStream in, String source) throws ProgramException {
-    return read(in, source, MEMORY_BYTES_MAX);
+    return read(in, source, MEMORY_BYTES_MAX, lines -> {});
   }
 
   /** Returns the program that {@code text} is. */
@@ -89,10 +106,15 @@ public final class VmProgram implements Closeable {
   }
 
   static VmProgram read(InputStream in, String source, int memoryBytesMax) throws ProgramException {
+    return read(in, source, memoryBytesMax, lines -> {});
+  }
+
+  private static VmProgram read(InputStream in, String source, int memoryBytesMax, LongConsumer progress)
+      throws ProgramException {
     Spool spool = new Spool(memoryBytesMax);
     boolean read = false;
     try {
-      VmProgram program = new ProgramParser(plain(in, source), source, spool).parse();
+      VmProgram program = new ProgramParser(plain(in, source), source, spool, progress).parse();
       read = true;
       return program;
     } finally {
@@ -108,7 +130,7 @@ public final class VmProgram implements Closeable {
       buffered.mark(2);
       boolean gzip = buffered.read() == GZIP_MAGIC_1 && buffered.read() == GZIP_MAGIC_2;
       buffered.reset();
-      return gzip ? new GZIPInputStream(buffered, 1 << 16) : buffered;
+      return gzip ? new GzipMembers(buffered) : buffered;
     } catch (IOException e) {
       throw ProgramException.at(source, 1, String.valueOf(e.getMessage()), "a file that can be read to its end");
     }

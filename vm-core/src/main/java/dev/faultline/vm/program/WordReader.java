@@ -25,6 +25,7 @@ final class WordReader {
   private int words;
 
   private int continuations;
+  private int lead;
   private int continuationMin;
   private int continuationMax;
 
@@ -186,12 +187,14 @@ final class WordReader {
     if (c < 0xc2 || c > 0xf4) {
       throw notUtf8(c);
     }
+    lead = c;
     continuations = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
     continuationMin = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
     continuationMax = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
   }
 
   private ProgramException notUtf8(int c) {
-    return ProgramException.at(source, line, "byte 0x" + Integer.toHexString(c), "UTF-8 text");
+    String before = continuations == 0 ? "" : "0x" + Integer.toHexString(lead) + " ... ";
+    return ProgramException.at(source, line, "byte " + before + "0x" + Integer.toHexString(c), "UTF-8 text");
   }
 }
