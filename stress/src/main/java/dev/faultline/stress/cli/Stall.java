@@ -13,6 +13,7 @@ import java.util.Map;
  */
 final class Stall {
   private static final long PATIENCE_NANOS = 30_000_000_000L;
+  private static final int SHOWN_MAX = 40;
 
   private final Kernel kernel;
   private final KernelRun run;
@@ -46,10 +47,18 @@ final class Stall {
     d.put("memory", kernel.pages().freeList().freeCount() + " free, " + kernel.pages().freeList().cacheCount()
         + " cached");
     d.put("disk", kernel.machine().disk().idle() ? "idle" : "busy");
+    int[] more = {0};
     kernel.domain().forEachThread(t -> {
+      if (d.size() >= SHOWN_MAX) {
+        more[0]++;
+        return;
+      }
       Channel c = t.sleepChannel();
       d.put(t.toString(), c == null ? "runs" : "sleeps, " + t.sleepTag() + ", on " + c);
     });
+    if (more[0] > 0) {
+      d.put("more threads", Integer.toString(more[0]));
+    }
     return d;
   }
 }

@@ -42,6 +42,11 @@ public enum Op {
     return word;
   }
 
+  /** Returns whether it loads or stores one word, which is quick and common; the others are calls and loops. */
+  boolean isAccess() {
+    return this == STORE || this == LOAD || this == ADD || this == TOUCH;
+  }
+
   /** Returns what follows the command's word; not to be changed. */
   Operand[] operands() {
     return operands;

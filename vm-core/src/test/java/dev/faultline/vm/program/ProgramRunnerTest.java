@@ -21,6 +21,7 @@ class ProgramRunnerTest {
   /** What each call answers, by its name; OK for any that is not here. */
   private final Map<String, Reply> replies = new HashMap<>();
   private long value;
+  private Runnable onCall = () -> { };
 
   private final ProcessCalls calls = (ProcessCalls) Proxy.newProxyInstance(ProcessCalls.class.getClassLoader(),
       new Class<?>[] {ProcessCalls.class}, (proxy, method, args) -> {
@@ -36,6 +37,7 @@ class ProgramRunnerTest {
           }
         }
         events.add(call.toString());
+        onCall.run();
         return method.getReturnType() == Reply.class ? replies.getOrDefault(method.getName(), Reply.OK) : null;
       });
 
@@ -80,6 +82,17 @@ class ProgramRunnerTest {
         "waitFor 1", "vfork 2", "barrier 0",
         "sleep a", "truncate 0 10", "exec", "exit");
     assertThat(runner.commandsDone()).isEqualTo(20);
+  }
+
+  @Test
+  void everyCall_isCounted_beforeItEnds() throws Exception {
+    List<Long> counts = new ArrayList<>();
+    try (VmProgram program = VmProgram.of("vmprogram 1\nprocess 7\nexec\nload 0\nexec\n")) {
+      ProgramRunner runner = new ProgramRunner(program, (b, o, n) -> { });
+      onCall = () -> counts.add(runner.commandsDone());
+      runner.run(0, calls);
+    }
+    assertThat(counts).startsWith(1L, 1L, 3L); // the load alone may be counted later
   }
 
   @Test
