@@ -4,6 +4,8 @@ import dev.faultline.stress.bench.BenchReport;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import org.openjdk.jmh.runner.RunnerException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -30,6 +32,12 @@ public final class BenchCommand implements Callable<Integer> {
   public Integer call() throws RunnerException {
     if (seconds < 1) {
       System.err.println("faultline bench: --seconds " + seconds + ": must be 1 or more");
+      return Main.USAGE;
+    }
+    try {
+      Pattern.compile(only);
+    } catch (PatternSyntaxException e) {
+      System.err.println("faultline bench: --only '" + only + "': no regular expression: " + e.getDescription());
       return Main.USAGE;
     }
     String table = BenchReport.run(quick, seconds, only);

@@ -13,6 +13,8 @@ import picocli.CommandLine.TypeConversionException;
 /** The options that say what machine boots, in what mode. */
 final class MachineOptions {
   private static final int BLOCKS_PER_PAGE = 8;
+  /** Half of the largest disk; the other half is left to files. */
+  private static final long SWAP_PAGES_MAX = 1L << 29;
 
   /** The modes that a program can be run in. */
   enum RunMode {
@@ -102,6 +104,15 @@ final class MachineOptions {
   long seed;
 
   /**
+   * Refuses options with which no kernel can boot, whatever it is to run.
+   *
+   * @throws IllegalArgumentException says why; one line
+   */
+  void check() {
+    kernel(0, seed).build();
+  }
+
+  /**
    * Returns the kernel to boot.
    *
    * @param fileBlocks disk blocks for files, behind the swap area
@@ -116,6 +127,10 @@ final class MachineOptions {
     }
     long frameCount = frames != null ? frames : pages("--memory", memory == null ? 64L << 20 : memory);
     long swapPages = pages("--swap", swap);
+    if (swapPages > SWAP_PAGES_MAX) {
+      throw new IllegalArgumentException("--swap " + ByteSize.toString(swap) + ": must be at most "
+          + ByteSize.toString(SWAP_PAGES_MAX * pageSize) + " with pages of " + pageSize + " bytes");
+    }
     MachineConfig machine =
         MachineConfig.builder()
             .cpus(cpus)
@@ -126,7 +141,7 @@ final class MachineOptions {
             .disk(disk)
             .seed(runSeed)
             .build();
-    return KernelConfig.builder(machine).mode(mode.mode).swapPages(inInt("--swap: pages", swapPages));
+    return KernelConfig.builder(machine).mode(mode.mode).swapPages((int) swapPages);
   }
 
   private long pages(String option, long bytes) {

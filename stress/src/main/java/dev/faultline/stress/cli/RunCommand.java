@@ -58,7 +58,7 @@ final class RunCommand implements Callable<Integer> {
       description = "Runs it N times, with seeds that count up; ends at the first finding.")
   int repeat;
 
-  @Option(names = "--json", description = "Prints one JSON document a run on standard output instead.")
+  @Option(names = Main.JSON, description = "Prints one JSON document on standard output instead.")
   boolean json;
 
   @Option(names = "--stats", description = "Prints all statistics.")
@@ -69,22 +69,43 @@ final class RunCommand implements Callable<Integer> {
   private final Strands strands = new ThreadStrands();
   private volatile @Nullable KernelRun running;
   private volatile boolean stopping;
+  private boolean begun;
 
   @Override
   public Integer call() {
     if (repeat < 1) {
       throw refused("--repeat " + repeat + ": must be 1 or more");
     }
-    try (Interrupt interrupt = new Interrupt(this::stop);
-        VmProgram program = VmProgram.open(source)) {
-      KernelConfig config = config(program, machine.seed);
-      assert config != null;
-      return runAll(program, interrupt);
+    try {
+      machine.check();
+      // Whoever interrupts the reading has nothing to lose: the virtual machine's own way to end is the quickest.
+      try (VmProgram program = read();
+          Interrupt interrupt = new Interrupt(this::stop)) {
+        return runAll(program, interrupt);
+      }
     } catch (ProgramException | IllegalArgumentException e) {
       throw refused(String.valueOf(e.getMessage()));
     } catch (IOException e) {
       throw refused(source + ": " + e.getMessage());
+    } catch (OutOfMemoryError e) {
+      if (begun) {
+        throw e; // the output has its end
+      }
+      throw refused(RunResult.hostLimit(e));
     }
+  }
+
+  private VmProgram read() throws ProgramException {
+    Progress progress = progress();
+    try {
+      return VmProgram.open(source, lines -> progress.show(Progress.reading(source, lines)));
+    } finally {
+      progress.clear();
+    }
+  }
+
+  private Progress progress() {
+    return new Progress(spec.commandLine().getErr(), Terminal.isStandardError());
   }
 
   private ParameterException refused(String why) {
@@ -104,30 +125,41 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private int runAll(VmProgram program, Interrupt interrupt) {
+    PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
-    Progress progress = new Progress(err, Terminal.isStandardError());
-    for (int i = 0; i < repeat && !stopping; i++) {
-      long seed = machine.seed + i;
-      String which = repeat == 1 ? "" : (i + 1) + " of " + repeat + ", ";
-      RunResult result = runOnce(program, seed, progress, which);
-      progress.clear();
-      report(err, program, result, which, interrupt.came());
-      if (!result.findings().isEmpty()) {
-        return Main.FINDING;
+    Progress progress = progress();
+    int status = Main.OK;
+    try (RunOutput output = json ? new JsonOutput(out, this::stop) : new TextOutput(out, this::stop)) {
+      for (int i = 0; i < repeat && !stopping && status == Main.OK; i++) {
+        KernelConfig config = config(program, machine.seed + i);
+        Kernel kernel = boot(config);
+        if (i == 0) {
+          output.begin(program, config);
+          begun = true;
+        }
+        String which = repeat == 1 ? "" : (i + 1) + " of " + repeat + ", ";
+        RunResult result = runOnce(program, kernel, output, progress, which);
+        progress.clear();
+        report(err, program, result, which, interrupt.came());
+        status = result.hostLimit() != null ? Main.USAGE : result.findings().isEmpty() ? Main.OK : Main.FINDING;
       }
     }
-    return Main.OK;
+    String loss = StandardOutput.loss(out);
+    if (loss != null) {
+      err.println(spec.qualifiedName() + ": standard output: " + loss);
+      err.flush();
+      return Main.USAGE;
+    }
+    return status;
   }
 
-  private RunResult runOnce(VmProgram program, long seed, Progress progress, String which) {
-    KernelConfig config = config(program, seed);
-    PrintWriter out = spec.commandLine().getOut();
-    Kernel kernel = boot(config);
+  private RunResult runOnce(VmProgram program, Kernel kernel, RunOutput output, Progress progress, String which) {
+    long seed = kernel.config().machine().seed();
     Findings findings = new Findings();
     RunChecks checks = check ? new RunChecks(kernel, findings, seed) : null;
     kernel.domain().strands().attach("run");
-    try (RunOutput output = json ? new JsonOutput(out) : new TextOutput(out, this::stop)) {
-      output.begin(program, config, seed);
+    try {
+      output.beginRun(seed);
       KernelRun run = new KernelRun(kernel, program, output);
       long began = System.nanoTime();
       running = run;
@@ -148,7 +180,7 @@ final class RunCommand implements Callable<Integer> {
         }
       }
       Throwable death = kernel.death();
-      if (death != null) {
+      if (death != null && !(death instanceof OutOfMemoryError)) {
         findings.add(death instanceof KernelPanic ? Finding.Kind.PANIC : Finding.Kind.INVARIANT, String.valueOf(death));
       }
       String stuck = kernel.processes().stuck();
@@ -157,8 +189,9 @@ final class RunCommand implements Callable<Integer> {
       }
       List<Long> killed = run.killed().stream().map(p -> p.pid()).toList();
       RunStatistics statistics = RunStatistics.of(kernel, nanos, run.commandsDone());
-      RunResult result = new RunResult(seed, findings.list(), killed, death, statistics);
-      output.end(result, stopping);
+      List<Finding> found = death instanceof OutOfMemoryError ? List.of() : findings.list();
+      RunResult result = new RunResult(seed, found, killed, death, stopping, statistics);
+      output.endRun(result);
       if (ended && death == null) {
         kernel.close();
       }
@@ -209,7 +242,7 @@ final class RunCommand implements Callable<Integer> {
 
   private static String progressText(String which, VmProgram program, Kernel kernel, KernelRun run) {
     long faults = kernel.domain().events(Event.VM_FAULTS.ordinal());
-    return Progress.text(which + program.source(), run.commandsDone(), program.commands(), faults);
+    return which + Progress.text(program.source(), run.commandsDone(), program.commands(), faults);
   }
 
   private void report(PrintWriter err, VmProgram program, RunResult result, String which, boolean interrupted) {
@@ -220,25 +253,38 @@ final class RunCommand implements Callable<Integer> {
       err.println("finding: " + f);
     }
     Throwable death = result.death();
-    if (death != null) {
+    if (result.hostLimit() != null) {
+      err.println(spec.qualifiedName() + ": " + result.hostLimit());
+    } else if (death != null) {
       death.printStackTrace(err);
     }
     if (!result.findings().isEmpty()) {
-      err.println("again: ./faultline run " + program.source() + " " + machine.commandLine(result.seed())
+      err.println("again: ./faultline run " + quoted(program.source()) + " " + machine.commandLine(result.seed())
           + (check ? " --check" : ""));
     }
     if (interrupted) {
-      err.println("interrupted; so far:");
+      err.println(json ? "interrupted" : "interrupted; so far:");
     }
-    if (json) {
-      err.flush();
-      return;
-    }
-    if (repeat > 1 && !stats && !interrupted && result.findings().isEmpty()) {
-      err.println(which + "seed " + result.seed() + ": " + result.statistics().oneLine());
-    } else {
-      result.statistics().print(err, stats);
+    if (!json) {
+      statistics(err, result, which);
     }
     err.flush();
+  }
+
+  private void statistics(PrintWriter err, RunResult result, String which) {
+    String head = which + "seed " + result.seed() + ": ";
+    if (repeat > 1 && !stats && result.word().equals("ended")) {
+      err.println(head + result.statistics().oneLine());
+      return;
+    }
+    if (repeat > 1) {
+      err.println(head + result.word());
+    }
+    result.statistics().print(err, stats);
+  }
+
+  /** Returns {@code word} as a shell would have to be given it. */
+  private static String quoted(String word) {
+    return word.matches("[A-Za-z0-9@%_+=:,./-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
   }
 }

@@ -6,6 +6,7 @@ import dev.faultline.vm.base.Event;
 import dev.faultline.vm.page.FreeList;
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 
@@ -16,6 +17,12 @@ import java.util.Locale;
  * @param commands commands that its processes carried out
  */
 record RunStatistics(long nanos, long commands, List<Counter> counters) {
+  /** The events that {@code vmstat -s} of FreeBSD 2.1 prints, in its order; those that it lacks follow it. */
+  private static final List<Event> VMSTAT = List.of(
+      Event.SWAPIN, Event.SWAPPGSIN, Event.SWAPOUT, Event.SWAPPGSOUT,
+      Event.VNODEIN, Event.VNODEPGSIN, Event.VNODEOUT, Event.VNODEPGSOUT,
+      Event.PDWAKEUPS, Event.PDPAGES, Event.REACTIVATED, Event.COW_FAULTS, Event.ZFOD, Event.INTRANS, Event.VM_FAULTS,
+      Event.TFREE, Event.DFREE, Event.PFREE);
 
   /**
    * A number with a name.
@@ -32,19 +39,18 @@ record RunStatistics(long nanos, long commands, List<Counter> counters) {
    */
   static RunStatistics of(Kernel kernel, long nanos, long commands) {
     List<Counter> c = new ArrayList<>();
-    for (Event e : Event.values()) {
-      c.add(new Counter(e.name().toLowerCase(Locale.ROOT), kernel.domain().events(e.ordinal()), e.text(), isMain(e)));
-    }
+    VMSTAT.forEach(e -> event(c, kernel, e));
     FreeList free = kernel.pages().freeList();
     int[] queues = kernel.pages().queues().lengths();
     Machine m = kernel.machine();
-    gauge(c, "page_count", m.config().frames(), "pages managed");
-    gauge(c, "free_count", free.freeCount(), "pages free");
-    gauge(c, "cache_count", free.cacheCount(), "pages in VM cache");
     gauge(c, "active_count", queues[0], "pages active");
     gauge(c, "inactive_count", queues[1], "pages inactive");
+    gauge(c, "cache_count", free.cacheCount(), "pages in VM cache");
     gauge(c, "wire_count", kernel.pages().queues().wireCount(), "pages wired down");
+    gauge(c, "free_count", free.freeCount(), "pages free");
     gauge(c, "page_size", m.config().pageSize(), "bytes per page");
+    EnumSet.complementOf(EnumSet.copyOf(VMSTAT)).forEach(e -> event(c, kernel, e));
+    gauge(c, "page_count", m.config().frames(), "pages managed");
     gauge(c, "swap_pages", kernel.config().swapPages(), "pages of swap");
     long misses = 0;
     long purges = 0;
@@ -69,6 +75,11 @@ record RunStatistics(long nanos, long commands, List<Counter> counters) {
           VNODEPGSOUT, FORKS, KILLS -> true;
       default -> false;
     };
+  }
+
+  private static void event(List<Counter> to, Kernel kernel, Event e) {
+    long value = kernel.domain().events(e.ordinal());
+    to.add(new Counter(e.name().toLowerCase(Locale.ROOT), value, e.text(), isMain(e)));
   }
 
   private static void gauge(List<Counter> to, String key, long value, String text) {

@@ -8,8 +8,7 @@ import java.nio.charset.StandardCharsets;
 /** The program's own lines, as they come. */
 final class TextOutput implements RunOutput {
   private final PrintWriter out;
-  private final Runnable onBroken;
-  private boolean broken; // guarded by out
+  private final OutputWatch watch;
 
   /**
    * Prints to {@code out}.
@@ -18,35 +17,28 @@ final class TextOutput implements RunOutput {
    */
   TextOutput(PrintWriter out, Runnable onBroken) {
     this.out = out;
-    this.onBroken = onBroken;
+    this.watch = new OutputWatch(out, onBroken);
   }
 
   @Override
-  public void begin(VmProgram program, KernelConfig config, long seed) {}
+  public void begin(VmProgram program, KernelConfig config) {}
+
+  @Override
+  public void beginRun(long seed) {}
 
   @Override
   public void write(byte[] lines, int offset, int count) {
     String text = new String(lines, offset, count, StandardCharsets.US_ASCII);
     synchronized (out) {
-      if (broken) {
-        return;
+      if (!watch.isBroken()) {
+        out.write(text);
+        watch.flush();
       }
-      out.write(text);
-      if (!out.checkError()) {
-        return;
-      }
-      broken = true;
     }
-    // Not from here: stopping enters the kernel, where the caller may be already.
-    Thread t = new Thread(onBroken, "output-closed");
-    t.setDaemon(true);
-    t.start();
   }
 
   @Override
-  public void end(RunResult result, boolean interrupted) {
-    out.flush();
-  }
+  public void endRun(RunResult result) {}
 
   @Override
   public void close() {

@@ -2,13 +2,17 @@ package dev.faultline.stress.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -19,8 +23,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
-@Timeout(60)
+@Timeout(120)
 final class RunCommandTest {
+  private static final int SLEEPS = 50;
+
   @TempDir Path dir;
 
   private final StringWriter out = new StringWriter();
@@ -57,7 +63,8 @@ final class RunCommandTest {
   void outputOfTheProgram_goesToStandardOutput_statisticsElsewhere(String mode) {
     assertThat(run(program, "--mode", mode, "--check")).isEqualTo(Main.OK);
     assertThat(out.toString().lines()).containsExactly("1 4 add = 0x0", "1 5 load = 0x5", "1 6 load = SIGSEGV");
-    assertThat(err.toString()).contains("page faults taken", "commands carried out").doesNotContain("pages wired down");
+    assertThat(err.toString()).contains("total VM faults taken", "commands carried out")
+        .doesNotContain("pages wired down");
   }
 
   @Test
@@ -66,18 +73,120 @@ final class RunCommandTest {
     assertThat(err.toString()).contains("pages wired down", "copy-on-write faults", "TLB shootdowns");
   }
 
+  private JsonNode json() throws Exception {
+    return new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).readTree(out.toString());
+  }
+
   @Test
-  void json_isOneDocumentARun() throws Exception {
+  void json_isOneDocument_withAllRuns() throws Exception {
     assertThat(run(program, "--json", "--repeat", "2", "--seed", "7")).isEqualTo(Main.OK);
     assertThat(err.toString()).isEmpty();
-    List<String> lines = out.toString().lines().toList();
-    assertThat(lines).hasSize(2);
-    JsonNode second = new ObjectMapper().readTree(lines.get(1));
+    JsonNode all = json();
+    assertThat(all.get("result").asText()).isEqualTo("ended");
+    assertThat(all.get("frames").asInt()).isEqualTo(64);
+    assertThat(all.get("runs")).hasSize(2);
+    JsonNode second = all.get("runs").get(1);
     assertThat(second.get("seed").asLong()).isEqualTo(8);
     assertThat(second.get("result").asText()).isEqualTo("ended");
     assertThat(second.get("output").get(1).asText()).isEqualTo("1 5 load = 0x5");
     assertThat(second.get("statistics").get("zfod").asLong()).isEqualTo(1);
     assertThat(second.get("findings")).isEmpty();
+  }
+
+  @Test
+  void json_tellsFindings_andWhoWasKilled() throws Exception {
+    String both = file("both of them.vm", "vmprogram 1", "barrier caf\u00e9 2", "process 1",
+        "fork 18446744073709551615", "barrier caf\u00e9", "process 18446744073709551615",
+        "mmap 0x10000 0x800000 rw- private anon",
+        "fill 0x10000 0x800000 1", "barrier caf\u00e9");
+    assertThat(run(both, "--json")).isEqualTo(Main.FINDING);
+    JsonNode all = json();
+    assertThat(all.get("program").asText()).isEqualTo(both);
+    assertThat(out.toString().chars()).allMatch(c -> c < 0x80); // whatever names are in it
+    assertThat(all.get("result").asText()).isEqualTo("finding");
+    JsonNode run = all.get("runs").get(0);
+    assertThat(run.get("killed").get(0).asText()).isEqualTo("18446744073709551615");
+    assertThat(run.get("findings").get(0).get("kind").asText()).isEqualTo("hang");
+    assertThat(run.get("findings").get(0).get("message").asText()).contains("barrier caf\u00e9 (1 of 2 there)");
+    assertThat(err.toString()).contains("pid 18446744073709551615 killed: out of memory", "again: ./faultline run '");
+  }
+
+  @Test
+  void json_ofWhatIsRefused_saysWhy() throws Exception {
+    for (String[] bad : new String[][] {{"run", "no/such.vm", "--json"}, {"run", program, "--cpus", "0", "--json"},
+        {"run", "--json"}, {"run", program, "--json", "--wings"}}) {
+      out.getBuffer().setLength(0);
+      err.getBuffer().setLength(0);
+      assertThat(execute(bad)).isEqualTo(Main.USAGE);
+      assertThat(json().get("result").asText()).isEqualTo("refused");
+      assertThat(err.toString().lines()).hasSize(1);
+      assertThat(err.toString()).endsWith(json().get("message").asText() + System.lineSeparator());
+    }
+  }
+
+  @Test
+  void stats_followTheOrderOfVmstat() {
+    assertThat(run(program, "--stats")).isEqualTo(Main.OK);
+    assertThat(err.toString().lines().map(l -> l.strip().split(" ", 2)[1])).containsSubsequence(
+        "swap pager pageins", "swap pager pages paged in", "swap pager pageouts", "swap pager pages paged out",
+        "vnode pager pageins", "vnode pager pages paged in", "vnode pager pageouts", "vnode pager pages paged out",
+        "page daemon wakeups", "pages examined by the page daemon", "pages reactivated", "copy-on-write faults",
+        "zero fill pages zeroed", "intransit blocking page faults", "total VM faults taken", "pages freed",
+        "pages freed by daemon", "pages freed by exiting processes", "pages active", "pages inactive",
+        "pages in VM cache", "pages wired down", "pages free", "bytes per page");
+  }
+
+  @Test
+  void repeat_saysOfEachRun_whichItIs() {
+    assertThat(run(program, "--repeat", "2", "--seed", "-1")).isEqualTo(Main.OK);
+    List<String> lines = err.toString().lines().toList();
+    assertThat(lines).hasSize(2);
+    assertThat(lines.get(0)).startsWith("1 of 2, seed -1: ");
+    assertThat(lines.get(1)).startsWith("2 of 2, seed 0: ");
+    err.getBuffer().setLength(0);
+    assertThat(run(program, "--repeat", "2", "--stats")).isEqualTo(Main.OK);
+    assertThat(err.toString()).contains("1 of 2, seed 0: ended", "2 of 2, seed 1: ended", "pages wired down");
+  }
+
+  /** Gives up writing after some bytes, as a full disk does, or a pipe that nobody reads. */
+  private static StandardOutput fails(int after, String why) {
+    return new StandardOutput(new OutputStream() {
+      private int left = after;
+
+      @Override
+      public void write(int b) throws IOException {
+        if (left-- <= 0) {
+          throw new IOException(why);
+        }
+      }
+    });
+  }
+
+  private int executeTo(PrintWriter to, String... args) {
+    CommandLine line = Main.commandLine();
+    line.setOut(to);
+    line.setErr(new PrintWriter(err, true));
+    return line.execute(args);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--stats", "--json"})
+  void outputThatNobodyReads_endsTheRun(String form) throws Exception {
+    List<String> lines = new ArrayList<>(List.of("vmprogram 1", "process 1", "load 0"));
+    lines.addAll(Collections.nCopies(SLEEPS, "sleep 100")); // each a second
+    String slow = file("slow.vm", lines.toArray(String[]::new));
+    long began = System.nanoTime();
+    assertThat(executeTo(fails(0, "Broken pipe"), "run", slow, "--frames", "64", form)).isEqualTo(Main.OK);
+    assertThat(System.nanoTime() - began).isLessThan(SLEEPS * 800_000_000L);
+    assertThat(err.toString()).doesNotContain("Broken pipe");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--stats", "--json"})
+  void outputThatIsLost_isNoSuccess(String form) {
+    PrintWriter full = fails(5, "No space left on device");
+    assertThat(executeTo(full, "run", program, "--frames", "64", form)).isEqualTo(Main.USAGE);
+    assertThat(err.toString()).endsWith("standard output: No space left on device" + System.lineSeparator());
   }
 
   @Test

@@ -7,16 +7,16 @@ package dev.faultline.vm.base;
  * KThread.count}.
  */
 public enum Event {
-  VM_FAULTS("page faults taken"),
+  VM_FAULTS("total VM faults taken"),
   COW_FAULTS("copy-on-write faults"),
-  ZFOD("zero-fill pages created"),
-  INTRANS("faults that waited for a busy page"),
+  ZFOD("zero fill pages zeroed"),
+  INTRANS("intransit blocking page faults"),
   SOFT_FAULTS("faults on resident pages"),
   HARD_FAULTS("faults that read from a pager"),
   FAULT_RETRIES("faults started over"),
   FAULT_ERRORS("faults refused"),
   MEMORY_WAITS("waits for memory"),
-  REACTIVATED("cached pages reactivated"),
+  REACTIVATED("pages reactivated"),
   SWAPIN("swap pager pageins"),
   SWAPOUT("swap pager pageouts"),
   SWAPPGSIN("swap pager pages paged in"),
