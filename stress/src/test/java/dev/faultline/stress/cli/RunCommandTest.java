@@ -220,7 +220,7 @@ final class RunCommandTest {
         "--tlb 3|TLB entries 3",
         "--page-size 100|page-size 100",
         "--page-size 131072|page-size 131072",
-        "--mode naive|naive",
+        "--mode none|none",
         "--disk floppy|floppy",
         "--swap 5000|5000",
         "--memory 1M|--frames and --memory",
