@@ -18,8 +18,18 @@ public enum Defect {
   H_NOUNQUEUE("H-NOUNQUEUE"),
   /** A page stays busy across the wait for memory (:276-282, R6). */
   H_CACHE_WAIT("H-CACHE-WAIT"),
+  /** Sleepers for memory are woken only when free + cache is exactly free_min (R8). */
+  H_EQWAKE("H-EQWAKE"),
+  /** A failed allocation sleeps without another look, and the daemon that finds memory fine wakes nobody (R9). */
+  H_UNCOND_WAIT("H-UNCOND-WAIT"),
+  /** The page daemon goes to sleep without another look at the pageouts that have completed (R10). */
+  H_DONE_SLEEP("H-DONE-SLEEP"),
   /** The object's type is read twice, at :291 and at :312 (R11). */
   H_TYPE2("H-TYPE2"),
+  /** On the way down a chain the level left loses its pip, and its lock, before the next one is pinned (R13). */
+  H_PIPORDER("H-PIPORDER"),
+  /** qcollapse takes a busy or invalid page of the top object for one that hides the backing object's (R20). */
+  H_QCOLL("H-QCOLL"),
   /** A partially valid page may be lost; a wholly invalid one counts as found (R37). */
   H_PARTIAL("H-PARTIAL"),
   /** A copied-up page is not marked dirty at copy time (R21). */
@@ -30,6 +40,8 @@ public enum Defect {
   H_PTE_RMW("H-PTE-RMW"),
   /** A changed page table word is purged from the TLB of the changing thread's own processor only (R25). */
   H_LOCALFLUSH("H-LOCALFLUSH"),
+  /** Who sleeps for memory goes on sleeping when the process is killed; in no default set (5.7). */
+  H_KILLWAIT("H-KILLWAIT"),
   /** munmap refuses a range with holes (3.8). */
   H_MUNMAP_HOLE("H-MUNMAP-HOLE"),
   /** vfork copies the address space as fork does (3.8). */

@@ -4,6 +4,8 @@ package dev.faultline.vm.fault;
 public enum FaultPoint {
   /** :261, before the busy page is looked at again. */
   AFTER_UNLOCK_THINGS,
+  /** :441, H-PIPORDER only: one level has been let go of, and the next not been pinned yet. */
+  BETWEEN_LEVELS,
   /** :280, :307: everything is released, memory is about to be waited for. */
   BEFORE_VM_WAIT,
   /** :329: no mutex held, before the pager is asked what it has. */

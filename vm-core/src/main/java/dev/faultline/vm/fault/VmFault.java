@@ -64,6 +64,8 @@ public final class VmFault {
   private final FaultReadAhead readAhead; // (C)
   private final @Nullable FaultProbe probe; // (C)
   private final boolean hNoUnqueue; // (C)
+  private final boolean hCacheWait; // (C)
+  private final boolean hPipOrder; // (C)
   private final boolean hType2; // (C)
   private final boolean hPartial; // (C)
   private final boolean hCowClean; // (C)
@@ -79,6 +81,8 @@ public final class VmFault {
     this.probe = probe;
     this.readAhead = new FaultReadAhead(objects, probe);
     hNoUnqueue = defects.contains(Defect.H_NOUNQUEUE);
+    hCacheWait = defects.contains(Defect.H_CACHE_WAIT);
+    hPipOrder = defects.contains(Defect.H_PIPORDER);
     hType2 = defects.contains(Defect.H_TYPE2);
     hPartial = defects.contains(Defect.H_PARTIAL);
     hCowClean = defects.contains(Defect.H_COWCLEAN);
@@ -231,14 +235,25 @@ public final class VmFault {
       }
       f.offset += f.object.backingOffset();
       VmObject current = f.object;
+      if (hPipOrder) {
+        leave(current, f);
+        at(FaultPoint.BETWEEN_LEVELS);
+      }
       next.lock.lock(); // F11: downward
       next.pipUp(1); // before the current level loses its pip (R13)
-      if (d(Decision.D32, current != f.firstObject)) {
-        pipDown(current);
+      if (!hPipOrder) {
+        leave(current, f);
       }
-      current.lock.unlock();
       f.object = next;
     }
+  }
+
+  /** Ends a level of the search that had nothing. Caller holds O(current), which is given back. */
+  private void leave(VmObject current, FaultState f) {
+    if (d(Decision.D32, current != f.firstObject)) {
+      pipDown(current);
+    }
+    current.lock.unlock();
   }
 
   /** A page is resident (:253-290). Null: claimed, but partially valid: goes to readrest. */
@@ -293,6 +308,13 @@ public final class VmFault {
    * wait.
    */
   private Step awaitMemoryForCached(FaultState f, VmPage m, long gen) {
+    if (hCacheWait) {
+      m.setBusy(f.thread);
+      unlockAndDeallocate(f);
+      Step step = awaitMemory(f, gen);
+      pages.wakeup(m); // whoever owns it by now
+      return step;
+    }
     queues.activate(m); // never busy across the wait (R6)
     unlockAndDeallocate(f);
     return awaitMemory(f, gen);

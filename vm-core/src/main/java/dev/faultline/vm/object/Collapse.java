@@ -167,7 +167,7 @@ final class Collapse {
       }
       long n = p.offset() - o.backingOffset;
       VmPage pp = inWindow(o, n) ? pages.lookup(o, n) : null;
-      if (pp != null && (pp.isBusyAnyway() || !pp.isWhollyValid())) {
+      if (!o.module.hQcoll && pp != null && (pp.isBusyAnyway() || !pp.isWhollyValid())) {
         continue; // a placeholder: p may be the only copy (R20)
       }
       freeBlock(b, p);

@@ -40,6 +40,7 @@ public final class VmObjects {
   private final int pageSize; // (C)
   private final int cacheMax; // (C) vm_object_cache_max
   final boolean hBypassLe; // (C)
+  final boolean hQcoll; // (C)
   private final Map<ObjectType, Pager> pagers = new EnumMap<>(ObjectType.class); // (C) once booted
   private @Nullable SwapTransfer swapTransfer; // (C) once booted
   private @Nullable Cleaner cleaner; // (C) once booted
@@ -71,6 +72,7 @@ public final class VmObjects {
     this.pageSize = pages.memory().pageSize();
     this.cacheMax = cacheMax;
     this.hBypassLe = defects.contains(Defect.H_BYPASS_LE);
+    this.hQcoll = defects.contains(Defect.H_QCOLL);
     this.listLock = new KMutex(domain, LockRank.OBJECT_LIST, "object list");
     this.objectPages = new ObjectPages(this);
   }

@@ -2,6 +2,7 @@ package dev.faultline.vm.page;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.faultline.vm.base.AllocClass;
+import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Thresholds;
 import dev.faultline.vm.sync.KMutex;
@@ -36,6 +37,10 @@ public final class FreeList {
   public final KMutex lock; // LockRank.FREE
   private final SyncDomain domain; // (C)
   private final Thresholds thresholds; // (C)
+  private final boolean hEqWake; // (C)
+  private final boolean hUncondWait; // (C)
+  private final boolean hDoneSleep; // (C)
+  private final boolean hKillWait; // (C)
 
   @GuardedBy("lock")
   private final PageQueue free = new PageQueue(VmPage.QUEUE_FREE);
@@ -55,6 +60,9 @@ public final class FreeList {
   @GuardedBy("lock")
   private boolean waiters;
 
+  @GuardedBy("lock")
+  private boolean stopping;
+
   private @Nullable Runnable daemonStarter; // (C) once booted
   private volatile boolean daemonStarted; // set by the first kick
 
@@ -67,6 +75,10 @@ public final class FreeList {
   FreeList(SyncDomain domain, Thresholds thresholds) {
     this.domain = domain;
     this.thresholds = thresholds;
+    hEqWake = domain.has(Defect.H_EQWAKE);
+    hUncondWait = domain.has(Defect.H_UNCOND_WAIT);
+    hDoneSleep = domain.has(Defect.H_DONE_SLEEP);
+    hKillWait = domain.has(Defect.H_KILLWAIT);
     this.lock = new KMutex(domain, LockRank.FREE, "free list");
   }
 
@@ -243,7 +255,8 @@ public final class FreeList {
   @GuardedBy("lock")
   private boolean freed() {
     freeGen++;
-    if (waiters && freeCount + cacheCount >= thresholds.freeMin()) {
+    int n = freeCount + cacheCount;
+    if (waiters && (hEqWake ? n == thresholds.freeMin() : n >= thresholds.freeMin())) {
       waiters = false;
       return true;
     }
@@ -315,14 +328,16 @@ public final class FreeList {
     assert !t.isPageDaemon();
     t.count(Event.MEMORY_WAITS);
     lock.lock();
-    while (freeGen == gen && !(killable && t.isKilled())) {
+    boolean look = !hUncondWait;
+    while ((!look || freeGen == gen) && !(killable && !hKillWait && t.isKilled())) {
+      look = true;
       boolean kick = raiseNeeded(t);
       waiters = true;
       if (kick) {
         lock.unlock();
         kickDaemon();
         lock.lock(); // freeGen is tested again; the daemon may have come and gone
-        if (freeGen != gen) {
+        if (freeGen != gen && !hUncondWait) {
           break;
         }
         waiters = true;
@@ -366,16 +381,20 @@ public final class FreeList {
     boolean wake = false;
     if (pagesNeeded && isFine()) {
       pagesNeeded = false;
-      freeGen++;
-      waiters = false;
-      wake = true;
+      if (!hUncondWait) {
+        freeGen++;
+        waiters = false;
+        wake = true;
+      }
     }
     if (wake) {
       lock.unlock();
       domain.sleepQueues().wakeup(freeChannel);
       lock.lock();
     }
-    while (!pagesNeeded && !moreWork.getAsBoolean()) {
+    boolean look = !hDoneSleep || stopping;
+    while (!pagesNeeded && !(look && moreWork.getAsBoolean())) {
+      look = true;
       domain.sleepQueues().sleepOn(daemonChannel, lock, "psleep");
       lock.lock();
     }
@@ -398,6 +417,7 @@ public final class FreeList {
   public void stopDaemon() {
     lock.lock();
     daemonStarted = true;
+    stopping = true;
     lock.unlock();
     domain.sleepQueues().wakeup(daemonChannel);
   }

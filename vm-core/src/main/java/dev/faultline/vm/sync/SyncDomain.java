@@ -3,9 +3,11 @@ package dev.faultline.vm.sync;
 import dev.faultline.hw.Clock;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
+import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 public final class SyncDomain {
   private final Mode mode; // (C)
   private final boolean mutexesReal; // (C)
+  private final Set<Defect> defects; // (C)
   private final Strands strands; // (C)
   private final Clock clock; // (C)
   private final @Nullable Witness witness; // (C)
@@ -35,7 +38,20 @@ public final class SyncDomain {
    * @param sleepBuckets sleep queue buckets, a power of two
    */
   public SyncDomain(Mode mode, Strands strands, Clock clock, boolean witness, int sleepBuckets, int eventKinds) {
+    this(mode, Defect.defaults(), strands, clock, witness, sleepBuckets, eventKinds);
+  }
+
+  /**
+   * Creates a domain of a kernel that deviates from the correct one.
+   *
+   * @param defects how it does
+   * @param witness whether to check lock order
+   * @param sleepBuckets sleep queue buckets, a power of two
+   */
+  public SyncDomain(
+      Mode mode, Set<Defect> defects, Strands strands, Clock clock, boolean witness, int sleepBuckets, int eventKinds) {
     this.mode = mode;
+    this.defects = defects;
     this.mutexesReal = mode == Mode.FIXED;
     this.strands = strands;
     this.clock = clock;
@@ -52,6 +68,11 @@ public final class SyncDomain {
 
   public boolean mutexesReal() {
     return mutexesReal;
+  }
+
+  /** Returns whether the kernel booted with a defect. For boot: its parts keep the answer. */
+  public boolean has(Defect d) {
+    return defects.contains(d);
   }
 
   public Strands strands() {

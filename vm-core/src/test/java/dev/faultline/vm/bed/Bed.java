@@ -80,7 +80,7 @@ public final class Bed implements AutoCloseable {
             .stamps(true)
             .build();
     machine = new Machine(config, strands);
-    domain = new SyncDomain(b.mode, strands, machine.clock(), true, b.sleepBuckets, Event.count());
+    domain = new SyncDomain(b.mode, b.defects, strands, machine.clock(), true, b.sleepBuckets, Event.count());
     self = new KThread(domain, "test", false);
     assertThat(me.context).isSameAs(self);
     Thresholds t = b.thresholds != null ? b.thresholds : Thresholds.forFrames(b.frames);
