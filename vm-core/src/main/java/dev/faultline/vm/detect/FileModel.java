@@ -255,7 +255,7 @@ final class FileModel extends SharedSegment {
       p.log(a.word, bitsBelow(offset, eof), isWatched(p));
       p.addCandidate(a.word, now);
       noteTailStore(p, a.word);
-      noteFilled(p, n, now);
+      // not filled: whether there is a page now, or still a hole, is as uncertain
       return got;
     } finally {
       p.unlock();
