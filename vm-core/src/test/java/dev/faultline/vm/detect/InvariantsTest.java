@@ -179,6 +179,11 @@ final class InvariantsTest {
     return new Case(invariant, how, breaking);
   }
 
+  /** Returns the names of all cases, each of which begins with the invariant's number. */
+  static List<String> caseNames() {
+    return cases().map(Case::toString).toList();
+  }
+
   static Stream<Case> cases() {
     int active = VmPage.QUEUE_ACTIVE;
     int none = VmPage.QUEUE_NONE;
