@@ -20,4 +20,15 @@ public interface Cleaner {
    * @return pages whose write was started or done
    */
   int clean(VmObject o, VmPage m, How how);
+
+  /**
+   * Writes a dirty page, and suitable neighbours with it, and waits, as {@link #clean} does with FORCE; O(o) is not
+   * held on return. What is here will do for a cleaner that writes pages one by one.
+   *
+   * @return whether {@code m}, as it was at the call, is on its backing store now or lies beyond the end of that; what
+   *     has been stored since does not count, nor how its neighbours fared
+   */
+  default boolean cleanAndWait(VmObject o, VmPage m) {
+    return clean(o, m, How.FORCE) != 0;
+  }
 }

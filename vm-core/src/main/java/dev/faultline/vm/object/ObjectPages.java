@@ -68,7 +68,8 @@ public final class ObjectPages {
    * of a vnode's object.
    *
    * @param end 0 together with start 0 for the whole object, which clears OBJ_WRITEABLE first
-   * @return false if a write failed: its page is still dirty and OBJ_WRITEABLE is set again
+   * @return whether everything that was stored to the range before the call is on the disk. False if a write failed:
+   *     its page is still dirty and OBJ_WRITEABLE is set again. Stores made meanwhile are nobody's concern here
    */
   public boolean clean(VmObject o, long start, long end, boolean whole) {
     boolean ok = true;
@@ -91,13 +92,10 @@ public final class ObjectPages {
       if ((m.dirty() & m.valid()) == 0) {
         continue;
       }
-      module.cleaner().clean(o, m, Cleaner.How.FORCE); // drops O
+      long gen = m.gen(); // our page, and nobody frees it under O
+      boolean written = module.cleaner().cleanAndWait(o, m); // drops O
       o.lock.lock();
-      VmPage again = awaitIdle(o, offset, "objpcn");
-      if (again == m && m.pvFlags != 0 && (m.pvFlags & VmPage.PV_WRITEABLE) != 0) {
-        continue; // entered writable again since: dirty anew, not unwritten
-      }
-      if (again != null && (again.dirty() & again.valid()) != 0) {
+      if (!written && isUnwritten(o, offset, m, gen)) {
         ok = false;
       }
     }
@@ -107,6 +105,19 @@ public final class ObjectPages {
     o.pipDown(1);
     o.lock.unlock();
     return ok;
+  }
+
+  /**
+   * Returns whether a page whose write has just failed still lacks one. If it is clean or gone, somebody else has
+   * written it; if it is dirty, the old stores may be among what makes it so. Caller holds O(o) and pip.
+   */
+  private boolean isUnwritten(VmObject o, long offset, VmPage m, long gen) {
+    VmPage now = awaitIdle(o, offset, "objpcn");
+    if (now != m || m.gen() != gen) {
+      return false;
+    }
+    pages().testDirty(m);
+    return (m.dirty() & m.valid()) != 0;
   }
 
   /**

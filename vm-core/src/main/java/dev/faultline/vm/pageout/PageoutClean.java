@@ -11,6 +11,7 @@ import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.page.VmPageQueues;
 import dev.faultline.vm.sync.KThread;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,8 +43,28 @@ public final class PageoutClean implements Cleaner {
     this.freeList = pages.freeList();
   }
 
+  /** Pages that were put together, and what became of each. */
+  private record Cluster(VmPage[] pages, PagerReturn[] results) {}
+
   @Override
   public int clean(VmObject o, VmPage m, How how) {
+    Cluster c = put(o, m, how);
+    return c == null ? 0 : finish(o, c.pages, c.results);
+  }
+
+  @Override
+  public boolean cleanAndWait(VmObject o, VmPage m) {
+    Cluster c = put(o, m, How.FORCE);
+    if (c == null) {
+      return false;
+    }
+    PagerReturn r = c.results[Arrays.asList(c.pages).indexOf(m)];
+    finish(o, c.pages, c.results);
+    return r == PagerReturn.OK || r == PagerReturn.BAD;
+  }
+
+  /** Builds a cluster around {@code m} and puts it; null if that is refused. O(o) is held on entry, not on return. */
+  private @Nullable Cluster put(VmObject o, VmPage m, How how) {
     assert o.lock.isHeld();
     boolean swap = o.type() == ObjectType.SWAP || o.type() == ObjectType.DEFAULT;
     int available = freeList.freeCount() + freeList.cacheCount();
@@ -52,7 +73,7 @@ public final class PageoutClean implements Cleaner {
         || (how == How.ASYNC && m.holdCount() != 0)
         || m.isBusyAnyway()) {
       o.lock.unlock();
-      return 0;
+      return null;
     }
     if (how == How.ASYNC && o.backing() != null) {
       o.collapse();
@@ -73,7 +94,7 @@ public final class PageoutClean implements Cleaner {
 
     PagerReturn[] results = new PagerReturn[count];
     objects.pager(o.type()).putPages(o, run, count, how != How.ASYNC, results);
-    return finish(o, run, results);
+    return new Cluster(run, results);
   }
 
   /**

@@ -28,6 +28,19 @@ public final class StubCleaner implements Cleaner {
     this.pages = pages;
   }
 
+  /** Called when a page has been written, or not, and is idle again, with nothing locked. */
+  public volatile @Nullable Runnable afterWrite;
+
+  @Override
+  public boolean cleanAndWait(VmObject o, VmPage m) {
+    boolean ok = clean(o, m, How.FORCE) != 0;
+    Runnable hook = afterWrite;
+    if (hook != null) {
+      hook.run();
+    }
+    return ok;
+  }
+
   @Override
   public int clean(VmObject o, VmPage m, How how) {
     assert o.lock.isHeld();

@@ -156,6 +156,7 @@ final class ObjectPagesTest {
     void end() {
       bed.cleaner.failing.clear();
       bed.cleaner.onWrite = null;
+      bed.cleaner.afterWrite = null;
       o.deallocate();
     }
 
@@ -193,6 +194,52 @@ final class ObjectPagesTest {
       assertThat(ranges.clean(o, at(1), at(2), false)).isTrue();
       assertThat(bed.cleaner.written).containsExactly(at(1));
       assertThat(o.isWriteable()).isTrue();
+    }
+
+    @Test
+    void whatIsStoredAgainAfterTheWrite_isNoFailure_evenIfProtectedAgain() {
+      VmPage m = bed.put(o, 0, 1);
+      bed.locked(o, () -> o.setWriteable(true));
+      bed.cleaner.afterWrite = () -> bed.locked(o, () -> m.orDirty(VmPage.ALL_CHUNKS));
+      assertThat(cleanAll()).isTrue();
+      assertThat(bed.cleaner.written).containsExactly(at(0));
+    }
+
+    @Test
+    void aFailedWrite_isAFailure_evenIfThePageIsWritableAgain() {
+      VmPage m = bed.put(o, 0, 1);
+      bed.locked(o, () -> o.setWriteable(true));
+      bed.cleaner.failing.add(at(0));
+      bed.cleaner.afterWrite = () -> bed.mappings.map(m, true);
+      assertThat(cleanAll()).isFalse();
+      assertThat(o.isWriteable()).isTrue();
+      bed.mappings.protect(m, 0);
+    }
+
+    @Test
+    void aFailedWrite_isNoFailure_ifTheDaemonWroteThePageMeanwhile() {
+      VmPage m = bed.put(o, 0, 1);
+      bed.locked(o, () -> o.setWriteable(true));
+      bed.cleaner.failing.add(at(0));
+      bed.cleaner.afterWrite = () -> bed.locked(o, () -> m.clearDirty(VmPage.ALL_CHUNKS));
+      assertThat(cleanAll()).isTrue();
+    }
+
+    @Test
+    void aFailedWrite_isNoFailure_ifThePageWasWrittenEvicted_andReadAgain() {
+      VmPage m = bed.put(o, 0, 1);
+      bed.locked(o, () -> o.setWriteable(true));
+      bed.cleaner.failing.add(at(0));
+      bed.cleaner.afterWrite = () -> {
+        bed.free(m);
+        VmObject hoard = bed.object(64);
+        for (int i = 0; bed.freeList.freeCount() > 1; i++) {
+          bed.put(hoard, i, 1);
+        }
+        assertThat(bed.put(o, 0, 2)).as("into the same frame").isSameAs(m);
+        hoard.deallocate();
+      };
+      assertThat(cleanAll()).isTrue();
     }
 
     /** R17: the flag goes first, and busy pages are waited for; who makes a page writable meanwhile sets it again. */
