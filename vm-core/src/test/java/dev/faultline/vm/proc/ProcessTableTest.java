@@ -209,4 +209,36 @@ final class ProcessTableTest {
       assertThat(w.processes.stuck()).isNull();
     }
   }
+
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void killLargest_takesTheOlderOfEquals_andNoOtherWhileThatOneIsOnItsWay(Mode mode) {
+    try (ProcessWorld w = new ProcessWorld(mode, 2)) {
+      w.start(1, ending(w, t -> {
+        for (int pid = 2; pid <= 3; pid++) {
+          w.calls.fork(t, pid, ending(w, c -> {
+            w.calls.mmapAnon(c, 0x100000, 8 * ProcessWorld.PAGE, VmProt.READ | VmProt.WRITE, false);
+            c.access().fill(0x100000, 8 * ProcessWorld.PAGE / 8, 1);
+            w.calls.sleep(c, 1_000_000);
+          }));
+        }
+        w.calls.sleep(t, 1_000_000);
+      }));
+      await().atMost(10, TimeUnit.SECONDS).until(() -> w.events(Event.ZFOD) >= 16 && w.processes.sleeping() == 3);
+      w.kernel.run("kill", () -> {
+        assertThat(w.processes.killLargest()).isTrue();
+        if (mode == Mode.UP) { // the victim cannot have run in between
+          assertThat(w.processes.killLargest()).isTrue();
+          assertThat(w.processes.killedForMemory()).extracting(Process::pid).containsExactly(2L);
+        }
+      });
+      await().atMost(10, TimeUnit.SECONDS).until(() -> w.processes.live() == 2);
+      w.kernel.run("kill", () -> assertThat(w.processes.killLargest()).isTrue());
+      await().atMost(10, TimeUnit.SECONDS).until(() -> w.processes.live() == 1);
+      assertThat(w.processes.killedForMemory()).extracting(Process::pid).containsExactly(2L, 3L);
+      w.kernel.run("kill", () -> assertThat(w.processes.killLargest()).isTrue());
+      w.awaitEnd();
+      w.kernel.run("kill", () -> assertThat(w.processes.killLargest()).as("nobody is left").isFalse());
+    }
+  }
 }
