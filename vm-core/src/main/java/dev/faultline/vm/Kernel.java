@@ -91,7 +91,7 @@ public final class Kernel implements AutoCloseable {
     objects.setCleaner(cleaner);
     fault = new VmFault(objects, pmaps, config.defects(), config.probe());
     maps = new VmMaps(objects, pmaps, config.defects());
-    maps.setWiring(new VmFaultWire(objects, fault, config.probe()));
+    maps.setWiring(new VmFaultWire(objects, fault, config.defects(), config.probe()));
     processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.defects());
     Swap swap = new Swap(swapPager, vnodePager);
     daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager), swap, processes);

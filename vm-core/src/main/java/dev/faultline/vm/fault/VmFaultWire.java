@@ -1,6 +1,7 @@
 package dev.faultline.vm.fault;
 
 import dev.faultline.vm.base.AllocClass;
+import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.VmProt;
@@ -15,6 +16,7 @@ import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pmap.Pmap;
 import dev.faultline.vm.sync.KThread;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,13 +30,15 @@ public final class VmFaultWire implements Wiring {
   private final FreeList freeList; // (C)
   private final VmFault fault; // (C)
   private final @Nullable FaultProbe probe; // (C)
+  private final boolean hStealWired; // (C)
 
-  public VmFaultWire(VmObjects objects, VmFault fault, @Nullable FaultProbe probe) {
+  public VmFaultWire(VmObjects objects, VmFault fault, Set<Defect> defects, @Nullable FaultProbe probe) {
     this.objects = objects;
     this.pages = objects.pages();
     this.freeList = pages.freeList();
     this.fault = fault;
     this.probe = probe;
+    hStealWired = defects.contains(Defect.H_STEALWIRED);
   }
 
   private boolean d(Decision decision, boolean outcome) {
@@ -75,29 +79,47 @@ public final class VmFaultWire implements Wiring {
           : KernReturn.RESOURCE_SHORTAGE;
       if (d(Decision.D53, r != KernReturn.SUCCESS)) {
         d(Decision.D54, va != start);
-        unwire(map, start, end); // all of it: an ordinary fault may have wired a page ahead of us (W1)
+        unwireStrays(map, start, end); // all of it: an ordinary fault may have wired a page ahead of us (W1)
         return r;
       }
     }
     return KernReturn.SUCCESS;
   }
 
-  /** vm_fault_unwire: an address without a wired mapping is skipped (W3). The caller holds the map for writing. */
+  /**
+   * vm_fault_unwire: an address without a wired mapping is skipped (W3). The caller holds the map for writing.
+   *
+   * <p>H-STEALWIRED: a mapping that is gone left its unit of wiring with the page, which nobody can find any more
+   * (R23).
+   */
   @Override
   public void unwire(VmMap map, long start, long end) {
+    unwire(map, start, end, hStealWired);
+  }
+
+  @Override
+  public void unwireStrays(VmMap map, long start, long end) {
+    unwire(map, start, end, false);
+  }
+
+  private void unwire(VmMap map, long start, long end, boolean allThere) {
     Pmap pmap = map.pmap();
     if (pmap == null) {
       return;
     }
     int size = objects.pageSize();
     for (long va = start; d(Decision.D55, va < end); va += size) {
-      d(Decision.D56, pmap.extract(va) < 0);
+      if (d(Decision.D56, pmap.extract(va) < 0) && allThere) {
+        throw KernelPanic.of("vm_fault_unwire: page not in pmap, va=0x" + Long.toHexString(va), map);
+      }
       pmap.unwire(va);
     }
   }
 
   /**
-   * vm_fault_copy_entry: copies the resident pages of a wired source entry into a new object for the child's entry.
+   * vm_fault_copy_entry: copies the pages of a wired source entry into a new object for the child's entry. A page of a
+   * file that is not there, as truncation took it, is left to the child's faults: its object is backed by the file's,
+   * so beyond the end of the file it gets what its parent gets, and elsewhere what the file holds by then.
    *
    * @return false if the process was killed while it waited for memory; the child's object then holds what was copied
    *     so far
@@ -108,7 +130,14 @@ public final class VmFaultWire implements Wiring {
     if (source == null) {
       throw KernelPanic.of("vm_fault_copy_entry: wired entry without object", src);
     }
-    VmObject copy = objects.allocate(ObjectType.DEFAULT, dst.end() - dst.start());
+    boolean file = source.type() == ObjectType.VNODE;
+    VmObject copy;
+    if (file) {
+      source.reference();
+      copy = objects.shadow(source, src.offset(), dst.end() - dst.start());
+    } else {
+      copy = objects.allocate(ObjectType.DEFAULT, dst.end() - dst.start());
+    }
     dst.setObject(copy, 0);
     Pmap pmap = dstMap.pmap();
     int size = objects.pageSize();
@@ -119,7 +148,11 @@ public final class VmFaultWire implements Wiring {
         return false;
       }
       if (!copyPage(source, src.offset() + offset, m)) {
-        throw KernelPanic.of("vm_fault_copy_wired: page missing", source);
+        if (!file) { // nothing takes a page away from an anonymous object that it is wired in
+          throw KernelPanic.of("vm_fault_copy_wired: page missing", source);
+        }
+        drop(copy, m);
+        continue;
       }
       m.orDirty(VmPage.ALL_CHUNKS); // R21b
       m.setReferenced(true);
@@ -138,6 +171,15 @@ public final class VmFaultWire implements Wiring {
     return true;
   }
 
+  private void drop(VmObject o, VmPage m) {
+    o.lock.lock();
+    try {
+      pages.freeBusy(m);
+    } finally {
+      o.lock.unlock();
+    }
+  }
+
   private @Nullable VmPage allocate(VmObject o, long offset) {
     KThread t = KThread.current();
     while (true) {
@@ -154,12 +196,15 @@ public final class VmFaultWire implements Wiring {
     }
   }
 
-  /** Copies the page of the source object at {@code offset}, under O(source) from lookup to the end of the copy. */
+  /**
+   * Copies the page of the source object at {@code offset}, under O(source) from lookup to the end of the copy. A page
+   * that came back after a truncation and is still being read counts as missing.
+   */
   private boolean copyPage(VmObject source, long offset, VmPage to) {
     source.lock.lock();
     try {
       VmPage from = pages.lookup(source, offset);
-      if (d(Decision.D59, from == null) || from == null) {
+      if (d(Decision.D59, from == null || !from.isWhollyValid()) || from == null) {
         return false;
       }
       pages.copy(from, to);

@@ -140,7 +140,7 @@ final class MapWiring {
     try {
       for (VmMapEntry e = map.entries.firstEndingAbove(start); e != map.entries.header && e.start < end; e = e.next) {
         if (e.wiredCount == 0 && !e.isSubMap) {
-          map.unwireEntry(e);
+          map.maps.wiring().unwireStrays(map, e.start, e.end);
         }
       }
     } finally {

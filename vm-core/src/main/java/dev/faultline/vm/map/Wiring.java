@@ -16,8 +16,17 @@ public interface Wiring {
   void unwire(VmMap map, long start, long end);
 
   /**
-   * vm_fault_copy_entry: gives {@code dst} of the child an object with copies of all pages of the wired {@code src}.
-   * M(srcMap) held for writing, {@code dstMap} seen by nobody else. May sleep for memory.
+   * As {@link #unwire}, for a range of which some pages may never have been wired: what a wiring that failed leaves
+   * behind.
+   */
+  default void unwireStrays(VmMap map, long start, long end) {
+    unwire(map, start, end);
+  }
+
+  /**
+   * vm_fault_copy_entry: gives {@code dst} of the child an object with copies of all pages of the wired {@code src},
+   * but those of a file that truncation has taken: these are found through the file. M(srcMap) held for writing,
+   * {@code dstMap} seen by nobody else. May sleep for memory.
    *
    * @return false if the process was killed while it waited; the child's object is then incomplete
    */

@@ -3,11 +3,16 @@ package dev.faultline.vm.fault;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.faultline.vm.base.AllocClass;
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.scenario.Space;
 import dev.faultline.vm.scenario.World;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -89,6 +94,39 @@ class WiringDecisionTest extends DecisionTests {
     }
   }
 
+  /** R23: a private writer copies a file page that somebody else has wired, and takes every mapping of it away. */
+  @ParameterizedTest
+  @MethodSource("modes")
+  void d56_withStealWired_unwireMissesWhatACopyTook(Mode mode) {
+    for (boolean steal : new boolean[] {false, true}) {
+      World.Builder b = World.builder().mode(mode);
+      try (World w = (steal ? b.defect(Defect.H_STEALWIRED) : b).build()) {
+        Vnode file = file(w, 1);
+        Space owner = w.space().mapFile(file, 0, 16, 1);
+        Space writer = w.space().mapPrivate(file, 0, 16, 1);
+        ok(owner.wire(16, 1));
+        writer.write(16, 1);
+        if (steal) {
+          assertThrows(KernelPanic.class, () -> owner.unwire(16, 1));
+        } else {
+          ok(owner.unwire(16, 1));
+          assertEquals(0, w.kernel().pages().queues().wireCount());
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("modes")
+  void d53_withStealWired_aWiringThatFails_stillUnwiresWhatIsThere(Mode mode) {
+    try (World w = World.builder().mode(mode).defect(Defect.H_STEALWIRED).build()) {
+      VmObject small = w.inKernel(() -> w.kernel().objects().allocate(ObjectType.DEFAULT, w.pageSize()));
+      Space s = w.space().mapObject(small, 0, 32, 3);
+      assertEquals(KernReturn.PROTECTION_FAILURE, s.wire(32, 3));
+      assertEquals(0, w.kernel().pages().queues().wireCount());
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("modes")
   void d57_d58_forkCopiesWiredMemory(Mode mode) {
@@ -108,16 +146,91 @@ class WiringDecisionTest extends DecisionTests {
     }
   }
 
+  /** A wired mapping of a file of 3 pages, shared, that a fork is to copy; cut to one page and a bit. */
+  private static Space truncated(World w, Vnode file) {
+    Space s = w.space().mapFile(file, 0, 16, 3);
+    s.write(16, 3);
+    s.write(17, 4);
+    ok(s.wire(16, 3));
+    ok(s.inherit(16, 3, Inheritance.COPY));
+    setSize(w, file, w.pageSize() + 8);
+    return s;
+  }
+
+  private static void setSize(World w, Vnode file, long bytes) {
+    w.inKernel(() -> {
+      file.lock();
+      try {
+        w.kernel().vnodePager().setSize(file, bytes);
+      } finally {
+        file.unlock();
+      }
+    });
+  }
+
   @ParameterizedTest
   @MethodSource("modes")
-  void d59_wiredPageMissing(Mode mode) {
+  void d59_truncationTookAWiredPage(Mode mode) {
+    try (World w = world(mode)) {
+      Vnode file = file(w, 3);
+      Space s = truncated(w, file);
+      Space child = s.fork();
+      t(w, Decision.D59);
+      f(w, Decision.D59);
+      s.write(16, 5);
+      s.write(17, 6);
+      assertEquals(3, child.value(16));
+      assertEquals(4, child.value(17));
+      for (int type : new int[] {READ, RW}) {
+        assertEquals(KernReturn.PROTECTION_FAILURE, s.fault(18, type), "the parent beyond the end");
+        assertEquals(KernReturn.PROTECTION_FAILURE, child.fault(18, type), "the child beyond the end");
+      }
+      setSize(w, file, 3L * w.pageSize());
+      assertEquals(0, s.value(18));
+      assertEquals(0, child.value(18));
+      s.write(18, 7);
+      child.write(18, 8);
+      assertEquals(7, s.value(18));
+      assertEquals(8, child.value(18));
+      ok(s.unwire(16, 3));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("modes")
+  void d59_aPageThatIsStillBeingRead_isNotCopied(Mode mode) {
+    try (World w = world(mode)) {
+      Vnode file = file(w, 3);
+      Space s = truncated(w, file);
+      setSize(w, file, 3L * w.pageSize());
+      VmObject o = s.object(18);
+      VmPage coming = w.inKernel(() -> {
+        o.lock.lock();
+        VmPage m = w.kernel().pages().alloc(o, 2L * w.pageSize(), AllocClass.NORMAL);
+        o.lock.unlock();
+        w.kernel().machine().memory().store(m.frame(), 0, 99); // whatever the frame held before
+        return m;
+      });
+      Space child = s.fork();
+      w.inKernel(() -> {
+        o.lock.lock();
+        w.kernel().pages().freeBusy(coming);
+        o.lock.unlock();
+      });
+      assertEquals(0, child.value(18));
+      ok(s.unwire(16, 3));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("modes")
+  void d59_anAnonymousPageMissing_isAPanic(Mode mode) {
     try (World w = world(mode)) {
       Space s = w.space().mapSwap(16, 1);
       ok(s.wire(16, 1));
       VmObject o = s.object(16);
       w.inKernel(() -> w.kernel().objects().ranges().remove(o, 0, w.pageSize(), false));
       assertThrows(KernelPanic.class, s::fork);
-      t(w, Decision.D59);
     }
   }
 }
