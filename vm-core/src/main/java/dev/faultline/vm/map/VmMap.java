@@ -12,6 +12,7 @@ import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.MapLock;
+import dev.faultline.vm.sync.SubOrdered;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @see "vm-semantics 2.3, 3.4; vm_map.c"
  */
-public final class VmMap implements Channel {
+public final class VmMap implements Channel, SubOrdered {
   /*
    * Implementation overview
    *
@@ -104,6 +105,27 @@ public final class VmMap implements Channel {
 
   public boolean isMain() {
     return isMain;
+  }
+
+  /**
+   * A share map after the main map, several of either kind by ascending id, the kernel's after all users'; a map that
+   * nobody else can see at any time.
+   */
+  @Override
+  public boolean mayFollow(Object held) {
+    VmMap h = (VmMap) held;
+    if (building || h.building) {
+      return true;
+    }
+    if (isMain != h.isMain) {
+      return h.isMain;
+    }
+    boolean kernel = isKernel();
+    return kernel == h.isKernel() ? id > h.id : kernel;
+  }
+
+  private boolean isKernel() {
+    return pmap != null && pmap == maps.pmaps().kernelPmap();
   }
 
   // ------------------------------------------------------------------------------------------------------- locking

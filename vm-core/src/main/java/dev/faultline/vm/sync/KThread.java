@@ -38,6 +38,8 @@ public class KThread {
   final KMutex[] held;
   int heldCount;
   int vnodeLocksHeld; // (T) all vnodes together, recursive holds too
+  @Nullable MapLock[] mapsHeld = new MapLock[4]; // (T) one for each hold
+  int mapsHeldCount; // (T)
 
   /** Number of map locks held, all maps together; deferred work runs when it falls to 0 (R29). */
   public int mapLocksHeld; // (T)

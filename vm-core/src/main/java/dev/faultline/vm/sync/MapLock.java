@@ -25,7 +25,7 @@ public final class MapLock implements Channel {
   private boolean wantUpgrade;
   private boolean waiting;
   private @Nullable KThread writer; // who holds it for writing (or owns an upgrade), for assertions
-  private @Nullable KThread recursiveOwner;
+  private volatile @Nullable KThread recursiveOwner; // written under interlock
   private int recursionDepth;
 
   /**
@@ -50,10 +50,32 @@ public final class MapLock implements Channel {
     return writer;
   }
 
-  private void mayWait(KThread me) {
+  Object subject() {
+    return subject;
+  }
+
+  private void mayWait(KThread me, boolean upgrade) {
     Witness w = domain.witness();
     if (w != null) {
-      w.beforeMapLock(me, this);
+      w.beforeMapLock(me, this, upgrade || recursiveOwner == me); // only the owner itself finds its own name there
+    }
+  }
+
+  /** Counts a hold of the caller's that begins. */
+  private void held(KThread me) {
+    me.mapLocksHeld++;
+    Witness w = domain.witness();
+    if (w != null) {
+      w.mapLocked(me, this);
+    }
+  }
+
+  /** Counts a hold of the caller's that ends. */
+  private void letGo(KThread me) {
+    me.mapLocksHeld--;
+    Witness w = domain.witness();
+    if (w != null) {
+      w.mapUnlocked(me, this);
     }
   }
 
@@ -73,13 +95,13 @@ public final class MapLock implements Channel {
   /** Takes the lock for reading; sleeps while a writer holds it or is queued. */
   public void lockRead() {
     KThread me = KThread.current();
-    mayWait(me);
+    mayWait(me, false);
     interlock.lock();
     while ((wantWrite || wantUpgrade) && recursiveOwner != me) {
       sleep("thrd_read");
     }
     readCount++;
-    me.mapLocksHeld++;
+    held(me);
     interlock.unlock();
   }
 
@@ -90,7 +112,7 @@ public final class MapLock implements Channel {
     boolean ok = !(wantWrite || wantUpgrade) || recursiveOwner == me;
     if (ok) {
       readCount++;
-      me.mapLocksHeld++;
+      held(me);
     }
     interlock.unlock();
     return ok;
@@ -99,11 +121,11 @@ public final class MapLock implements Channel {
   /** Takes the lock for writing; sleeps while others hold it. */
   public void lockWrite() {
     KThread me = KThread.current();
-    mayWait(me);
+    mayWait(me, false);
     interlock.lock();
     if (recursiveOwner == me) {
       recursionDepth++;
-      me.mapLocksHeld++;
+      held(me);
       interlock.unlock();
       return;
     }
@@ -115,7 +137,7 @@ public final class MapLock implements Channel {
       sleep("thrd_write");
     }
     writer = me;
-    me.mapLocksHeld++;
+    held(me);
     interlock.unlock();
   }
 
@@ -135,7 +157,7 @@ public final class MapLock implements Channel {
       }
     }
     if (ok) {
-      me.mapLocksHeld++;
+      held(me);
     }
     interlock.unlock();
     return ok;
@@ -151,7 +173,7 @@ public final class MapLock implements Channel {
    */
   public boolean upgrade() {
     KThread me = KThread.current();
-    mayWait(me);
+    mayWait(me, true);
     interlock.lock();
     readCount--;
     if (recursiveOwner == me) {
@@ -160,7 +182,7 @@ public final class MapLock implements Channel {
       return false;
     }
     if (wantUpgrade) {
-      me.mapLocksHeld--;
+      letGo(me);
       wakeWaiters();
       interlock.unlock();
       return true;
@@ -232,7 +254,7 @@ public final class MapLock implements Channel {
       interlock.unlock();
       throw KernelPanic.of("lock_done: not held", this);
     }
-    me.mapLocksHeld--;
+    letGo(me);
     wakeWaiters();
     interlock.unlock();
   }

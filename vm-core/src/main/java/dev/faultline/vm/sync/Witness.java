@@ -2,6 +2,7 @@ package dev.faultline.vm.sync;
 
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.vm.base.KernelPanic;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +18,9 @@ public final class Witness {
    * it. A try is exempt, but what it gained counts from then on.
    *
    * The sleepable locks M and V rank below all mutexes and are slept for: they are checked where they are about to be
-   * taken, whether or not there will be a wait, and are counted, not listed.
+   * taken, whether or not there will be a wait. V is counted; the maps that a thread holds are listed, once a hold, as
+   * the subject of a map lock says which others it may be waited for under. A map that the thread holds already it may
+   * wait for as its recursive owner alone: a writer queued in between would stop a second reading (R30).
    */
   private static final int MAX_HELD = 64;
 
@@ -75,11 +78,45 @@ public final class Witness {
     }
   }
 
-  /** Checks that {@code t} may wait for a map lock: it holds no mutex, and no vnode (5.4: nobody waits so). */
-  void beforeMapLock(KThread t, MapLock m) {
+  /**
+   * Checks that {@code t} may wait for a map lock: it holds no mutex, and no vnode (5.4: nobody waits so), and of map
+   * locks those alone that this one may follow.
+   *
+   * @param again whether a hold of the lock itself is no obstacle: an upgrade, or a recursive owner
+   */
+  void beforeMapLock(KThread t, MapLock m, boolean again) {
     beforeSleep(t, null, m);
     if (t.vnodeLocksHeld != 0) {
       throw KernelPanic.of("witness: lock order: " + t + " waits for " + m + " while it holds a vnode");
+    }
+    for (int i = 0; i < t.mapsHeldCount; i++) {
+      MapLock h = t.mapsHeld[i];
+      if (h == null || (h == m && again) || (h != m && m.subject() instanceof SubOrdered s
+          && s.mayFollow(h.subject()))) {
+        continue;
+      }
+      throw KernelPanic.of("witness: lock order: " + t + " waits for " + m + " while it holds " + h);
+    }
+  }
+
+  /** Lists a hold of a map lock. */
+  void mapLocked(KThread t, MapLock m) {
+    if (t.mapsHeldCount == t.mapsHeld.length) {
+      t.mapsHeld = Arrays.copyOf(t.mapsHeld, 2 * t.mapsHeldCount); // a fork holds as many share maps as it copies from
+    }
+    t.mapsHeld[t.mapsHeldCount++] = m;
+  }
+
+  /**
+   * Takes the latest hold of a map lock off the list, if it is there: a harness may end one that another thread took.
+   */
+  void mapUnlocked(KThread t, MapLock m) {
+    for (int i = t.mapsHeldCount - 1; i >= 0; i--) {
+      if (t.mapsHeld[i] == m) {
+        System.arraycopy(t.mapsHeld, i + 1, t.mapsHeld, i, t.mapsHeldCount - i - 1);
+        t.mapsHeld[--t.mapsHeldCount] = null;
+        return;
+      }
     }
   }
 

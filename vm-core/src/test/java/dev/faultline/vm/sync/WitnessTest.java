@@ -202,6 +202,69 @@ final class WitnessTest {
     map.unlock();
   }
 
+  /** What a map lock guards, in a test: may follow what comes before it in the alphabet. */
+  private record Place(String name) implements SubOrdered {
+    @Override
+    public boolean mayFollow(Object held) {
+      return name.compareTo(((Place) held).name) > 0;
+    }
+  }
+
+  private MapLock map(String name) {
+    return new MapLock(bed.domain, new Place(name), name.charAt(0));
+  }
+
+  private static void assertRefused(org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
+    assertThatThrownBy(call).isInstanceOf(KernelPanic.class).hasMessageContaining("lock order");
+  }
+
+  @Test
+  void aMap_isWaitedFor_inTheSubOrderOnly() {
+    MapLock a = map("a");
+    MapLock b = map("b");
+    a.lockRead();
+    b.lockWrite();
+    b.unlock();
+    b.lockRead();
+    a.unlock();
+    assertRefused(a::lockRead);
+    assertRefused(a::lockWrite);
+    assertThat(a.isIdle()).as("refused before it is taken").isTrue();
+    assertThat(a.tryLockRead()).as("tries are exempt").isTrue();
+    assertRefused(a::upgrade);
+    a.unlock();
+    b.unlock();
+    a.lockWrite();
+    a.unlock();
+  }
+
+  @Test
+  void aMapOfNoOrder_isNotWaitedFor_withAnotherHeld() {
+    MapLock a = new MapLock(bed.domain, "a map", 1);
+    MapLock b = new MapLock(bed.domain, "another", 2);
+    a.lockRead();
+    assertRefused(b::lockRead);
+    a.unlock();
+  }
+
+  @Test
+  void aMapThatIsHeld_isWaitedForAgain_byItsRecursiveOwnerOnly() {
+    MapLock a = map("a");
+    a.lockRead();
+    assertRefused(a::lockRead); // R30: a writer may be queued in between
+    assertThat(a.upgrade()).isFalse();
+    a.downgrade();
+    a.unlock();
+    a.lockWrite();
+    assertRefused(a::lockWrite);
+    a.setRecursive();
+    a.downgrade();
+    a.lockRead();
+    a.unlock();
+    a.clearRecursive();
+    a.unlock();
+  }
+
   @Test
   void end_isRefused_withAMutexHeld() {
     KMutex o = mutex(LockRank.OBJECT);
