@@ -416,9 +416,12 @@ public final class FreeList {
   /** Lets a sleeping daemon see that it is to end; one that never started will not. */
   public void stopDaemon() {
     lock.lock();
-    daemonStarted = true;
-    stopping = true;
-    lock.unlock();
+    try {
+      daemonStarted = true;
+      stopping = true;
+    } finally {
+      lock.unlock();
+    }
     domain.sleepQueues().wakeup(daemonChannel);
   }
 
