@@ -110,7 +110,7 @@ class FreePagesTest {
     /** I-7. */
     @Validate
     public void invariants() {
-      world.run(
+      world.check(
           () -> {
             int resident = 0;
             for (VmObject o : objects) {
@@ -147,6 +147,9 @@ class FreePagesTest {
 
   @Test
   void lookingAtTheGaugeFirstIsFound() {
-    Lincheck.modelCheckFinds(LooksAtTheGaugeFirst.class, FreePagesSpec.class, 50, 100);
+    Lincheck.finds(
+        LooksAtTheGaugeFirst.class,
+        FreePagesSpec.class,
+        Script.of("allocate 0 0", "allocate 0 1", "allocate 1 0"));
   }
 }

@@ -67,7 +67,7 @@ class MapLockTest {
 
     @Validate
     public void free() {
-      world.run(() -> Check.holds(lock.isIdle(), "map lock left held", lock));
+      world.check(() -> Check.holds(lock.isIdle(), "map lock left held", lock));
     }
   }
 
@@ -175,11 +175,11 @@ class MapLockTest {
 
   @Test
   void lettingGoToUpgradeIsFound() {
-    Lincheck.modelCheckFinds(LetsGoToUpgrade.class, CounterSpec.class, 50, 100);
+    Lincheck.finds(LetsGoToUpgrade.class, CounterSpec.class, Script.of("", "addAnotherWay", "add"));
   }
 
   @Test
   void askingFirstIsFound() {
-    Lincheck.modelCheckFinds(AsksFirst.class, HoldsSpec.class, 50, 100);
+    Lincheck.finds(AsksFirst.class, HoldsSpec.class, Script.of("", "tryWrite 1", "tryRead 2"));
   }
 }

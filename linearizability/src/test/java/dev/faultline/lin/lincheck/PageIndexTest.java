@@ -119,7 +119,7 @@ class PageIndexTest {
     /** I-7, I-9, I-10. */
     @Validate
     public void invariants() {
-      world.run(
+      world.check(
           () -> {
             int resident = 0;
             for (VmObject o : objects) {
@@ -170,6 +170,9 @@ class PageIndexTest {
 
   @Test
   void lookingFirstAndInsertingLaterIsFound() {
-    Lincheck.modelCheckFinds(LooksThenInserts.class, PageIndexSpec.class, 30, 100);
+    Lincheck.finds(
+        LooksThenInserts.class,
+        PageIndexSpec.class,
+        Script.of("", "insert 0 0 1", "insert 0 0 2").then("lookup 0 0"));
   }
 }

@@ -109,7 +109,7 @@ class PageQueuesTest {
     /** I-1, I-5, I-6. */
     @Validate
     public void invariants() {
-      world.run(
+      world.check(
           () -> {
             int[] lengths = queues.lengths();
             int wired = 0;
@@ -146,6 +146,6 @@ class PageQueuesTest {
 
   @Test
   void activatingInTwoStepsIsFound() {
-    Lincheck.modelCheckFinds(ActivatesInTwoSteps.class, PageQueuesSpec.class, 50, 100);
+    Lincheck.finds(ActivatesInTwoSteps.class, PageQueuesSpec.class, Script.of("deactivate 0", "activate 0", "queues"));
   }
 }

@@ -6,11 +6,20 @@ import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.Thresholds;
+import dev.faultline.vm.detect.Invariants;
+import dev.faultline.vm.detect.KernelParts;
+import dev.faultline.vm.map.VmMap;
+import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.sync.KThread;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A tiny kernel for one Lincheck invocation, and the kernel threads that Lincheck's threads are while they are in it.
@@ -24,6 +33,8 @@ final class World {
   final Kernel kernel; // (C)
   private final LincheckStrands.Flow[] flows = new LincheckStrands.Flow[FLOWS]; // (C)
   private final AtomicReferenceArray<Thread> claimed = new AtomicReferenceArray<>(FLOWS);
+
+  private final AtomicInteger frames = new AtomicInteger();
 
   private World(KernelConfig config) {
     LincheckStrands strands = new LincheckStrands(Lincheck.modelChecking());
@@ -91,6 +102,11 @@ final class World {
     throw new IllegalStateException("more threads than " + FLOWS);
   }
 
+  /** Returns a frame that nobody else has; for worlds that allocate none. */
+  int nextFrame() {
+    return frames.getAndIncrement();
+  }
+
   /** Runs an operation as a kernel thread. */
   int count(IntSupplier body) {
     enter();
@@ -129,5 +145,30 @@ final class World {
     } finally {
       leave();
     }
+  }
+
+  /** Runs the checks at an invocation's end, when nobody else runs; nothing for the model checker to look into. */
+  void check(Runnable body) {
+    enter();
+    try {
+      body.run();
+    } finally {
+      leave();
+    }
+  }
+
+  /** Checks all invariants that hold at rest, with the address spaces that an invocation left (null: none). */
+  void checkKernel(@Nullable Vmspace... spaces) {
+    check(
+        () -> {
+          Set<VmMap> maps = new LinkedHashSet<>();
+          for (Vmspace v : spaces) {
+            if (v != null) {
+              maps.add(v.map());
+            }
+          }
+          List<String> wrong = new Invariants(KernelParts.of(kernel, () -> maps)).check();
+          Check.holds(wrong.isEmpty(), "invariants", wrong);
+        });
   }
 }
