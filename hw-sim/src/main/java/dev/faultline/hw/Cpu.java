@@ -2,6 +2,7 @@ package dev.faultline.hw;
 
 import dev.faultline.hw.strand.StepKind;
 import dev.faultline.hw.strand.Strand;
+import dev.faultline.hw.strand.Subject;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @see "vm-semantics 6.1, 6.2"
  */
-public final class Cpu extends Mmu {
+public final class Cpu extends Mmu implements Subject {
   /*
    * Implementation overview
    *
@@ -43,6 +44,7 @@ public final class Cpu extends Mmu {
   /** What runs on this processor, to the kernel. Owned by the strand that holds the processor. */
   public @Nullable Object context;
 
+  private final long subjectName = Strand.nameOfNew(); // (C)
   private final int id; // (C)
   private final long[] words; // (C) physical memory
   private final int pageMask; // (C)
@@ -63,6 +65,11 @@ public final class Cpu extends Mmu {
     this.pageMask = config.pageSize() - 1;
     this.controlled = controlled;
     this.exact = controlled || stamped();
+  }
+
+  @Override
+  public long subjectName() {
+    return subjectName;
   }
 
   /** Returns the processor's number. */

@@ -277,6 +277,7 @@ final class DiskService implements Runnable {
   private void move(Slot slot, DiskRequest r, int n, int run) {
     int at = at(r, n);
     long b = r.block + n;
+    disk.memory.touch(r.frames[(r.firstChunk + n) >>> 3], !r.write);
     try {
       if (slot.fails && !movesAllTheSame(r, b, at)) {
         return;

@@ -101,6 +101,14 @@ abstract class Mmu extends TlbLock {
    * @return the entry's slot, or -1 with {@link #trap} set and no entry left for the address (HW4)
    */
   final int translate(long va, boolean write) {
+    int slot = entryFor(va, write);
+    if (slot >= 0) {
+      memory.touch(frame(slot), write);
+    }
+    return slot;
+  }
+
+  private int entryFor(long va, boolean write) {
     long page = va >>> pageShift;
     int slot = slot(page);
     if (tlb[slot] == ~page) {

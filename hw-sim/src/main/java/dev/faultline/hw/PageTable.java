@@ -1,5 +1,7 @@
 package dev.faultline.hw;
 
+import dev.faultline.hw.strand.Strand;
+import dev.faultline.hw.strand.Subject;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
@@ -54,6 +56,8 @@ public final class PageTable {
   private final int leafShift; // (C) address bits that one leaf covers
   private final long everyCpu; // (C) all processors, for a table that counts as loaded everywhere; else 0
   private volatile @Nullable Dir root; // (P) to write
+  private final long structureName = Strand.nameOfNew(); // (C) for engines: root and slots
+  private final long activeName = Strand.nameOfNew(); // (C) for engines: the active set
   private volatile long active; // (A) bit c: processor c may hold translations
 
   private static final class Dir {
@@ -105,6 +109,13 @@ public final class PageTable {
     this.everyCpu = everywhere ? -1L >>> (64 - config.cpus()) : 0;
   }
 
+  /** Tells an engine, if there is one, what the present step is about. */
+  private static void touch(long name, boolean change) {
+    if (name != 0) {
+      Strand.tell(name, change);
+    }
+  }
+
   /** Returns the number given at creation. */
   public int id() {
     return id;
@@ -130,6 +141,7 @@ public final class PageTable {
    * bits.
    */
   public @Nullable Leaf leaf(long va) {
+    touch(structureName, false);
     Dir d = root;
     if (d == null || !d.covers(va)) {
       return null;
@@ -162,6 +174,7 @@ public final class PageTable {
       if (child == null) {
         if (d.shift == leafShift) {
           Leaf leaf = new Leaf(va & -leafSpan());
+          touch(structureName, true);
           d.set(va, leaf);
           return leaf;
         }
@@ -196,6 +209,7 @@ public final class PageTable {
    * @return at most {@code end}, which means none; {@code va} itself if its own leaf exists
    */
   public long nextLeafAddress(long va, long end) {
+    touch(structureName, false);
     Dir d = root;
     if (d == null || !d.covers(va)) {
       return end;
@@ -228,6 +242,7 @@ public final class PageTable {
    * structure changes.
    */
   public void unlinkIfEmpty(long va) {
+    touch(structureName, true);
     Dir d = root;
     if (d != null && d.covers(va)) {
       unlink(d, va);
@@ -251,11 +266,13 @@ public final class PageTable {
 
   /** Adds a processor to the set of those that may hold translations (HW9). */
   public void activate(int cpu) {
+    touch(activeName, true);
     ACTIVE.getAndBitwiseOr(this, 1L << cpu);
   }
 
   /** Takes a processor out of the set of those that may hold translations; it has purged before (HW9). */
   public void deactivate(int cpu) {
+    touch(activeName, true);
     ACTIVE.getAndBitwiseAnd(this, ~(1L << cpu));
   }
 
@@ -264,6 +281,7 @@ public final class PageTable {
    * everywhere.
    */
   public long activeMask() {
+    touch(activeName, false);
     return active | everyCpu;
   }
 
@@ -276,7 +294,7 @@ public final class PageTable {
    * Sixty-four entries of a page table. Each word is read and changed atomically, by kernel and hardware alike (HW8),
    * except by {@link #plainSet}.
    */
-  public static final class Leaf {
+  public static final class Leaf implements Subject {
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
     private static final VarHandle COUNT;
     private static final VarHandle ATTACHED;
@@ -291,6 +309,7 @@ public final class PageTable {
       }
     }
 
+    private final long subjectName = Strand.nameOfNew(); // (C)
     private final long base; // (C)
     private final long[] words = new long[LEAF_ENTRIES]; // (A)
     private volatile int count; // (A) kept by the kernel
@@ -300,6 +319,11 @@ public final class PageTable {
       this.base = base;
     }
 
+    @Override
+    public long subjectName() {
+      return subjectName;
+    }
+
     /** Returns the first address that this leaf covers. */
     public long baseAddress() {
       return base;
@@ -307,26 +331,31 @@ public final class PageTable {
 
     /** Returns a word (volatile). */
     public long get(int i) {
+      touch(subjectName, false);
       return (long) WORD.getVolatile(words, i);
     }
 
     /** Sets a word if it is as expected (volatile). */
     public boolean cas(int i, long expected, long value) {
+      touch(subjectName, true);
       return WORD.compareAndSet(words, i, expected, value);
     }
 
     /** Clears the bits of a word that are clear in {@code mask}, and returns what it was (volatile). */
     public long getAndBitwiseAnd(int i, long mask) {
+      touch(subjectName, true);
       return (long) WORD.getAndBitwiseAnd(words, i, mask);
     }
 
     /** Sets bits of a word and returns what it was (volatile). */
     public long getAndBitwiseOr(int i, long bits) {
+      touch(subjectName, true);
       return (long) WORD.getAndBitwiseOr(words, i, bits);
     }
 
     /** Sets a word and returns what it was (volatile). */
     public long getAndSet(int i, long value) {
+      touch(subjectName, true);
       return (long) WORD.getAndSet(words, i, value);
     }
 
@@ -335,6 +364,7 @@ public final class PageTable {
      * that re-enacts H-PTE-RMW.
      */
     public void plainSet(int i, long value) {
+      touch(subjectName, true);
       words[i] = value;
     }
 

@@ -1,5 +1,6 @@
 package dev.faultline.hw;
 
+import dev.faultline.hw.strand.Strand;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
@@ -32,6 +33,7 @@ public final class PhysicalMemory {
   private final int frames; // (C)
   private final int pageShift; // (C)
   private final int wordShift; // (C)
+  private final long[] names; // (C) of frames, for engines; empty without one
   private final long[] stamps; // (A) volatile; empty when stamps are off
 
   PhysicalMemory(MachineConfig config) {
@@ -40,6 +42,17 @@ public final class PhysicalMemory {
     wordShift = pageShift - 3;
     words = new long[frames << wordShift];
     stamps = new long[config.stamps() ? frames : 0];
+    names = new long[Strand.nameOfNew() == 0 ? 0 : frames];
+    for (int i = 0; i < names.length; i++) {
+      names[i] = Strand.nameOfNew();
+    }
+  }
+
+  /** Tells an engine, if there is one, that the present step is about a frame. */
+  void touch(int frame, boolean change) {
+    if (names.length != 0) {
+      Strand.tell(names[frame], change);
+    }
   }
 
   /** Returns the number of frames. */
@@ -74,21 +87,25 @@ public final class PhysicalMemory {
 
   /** Returns a word (opaque). */
   public long load(int frame, int word) {
+    touch(frame, false);
     return (long) WORDS.getOpaque(words, index(frame, word));
   }
 
   /** Sets a word (opaque). */
   public void store(int frame, int word, long value) {
+    touch(frame, true);
     WORDS.setOpaque(words, index(frame, word), value);
   }
 
   /** Adds to a word atomically and returns what it was (volatile). */
   public long getAndAdd(int frame, int word, long delta) {
+    touch(frame, true);
     return (long) WORDS.getAndAdd(words, index(frame, word), delta);
   }
 
   /** Zeroes a frame. */
   public void zero(int frame) {
+    touch(frame, true);
     int at = index(frame, 0);
     Arrays.fill(words, at, at + wordsPerPage(), 0);
   }
@@ -100,6 +117,7 @@ public final class PhysicalMemory {
    * @param to byte after the last, at most the page size
    */
   public void zeroBytes(int frame, int from, int to) {
+    touch(frame, true);
     if (from < 0 || to > pageSize() || from > to) {
       throw new IllegalArgumentException("bytes " + from + " to " + to + ": must lie in a page of " + pageSize());
     }
@@ -119,11 +137,14 @@ public final class PhysicalMemory {
 
   /** Copies one frame's bytes to another frame. */
   public void copy(int source, int destination) {
+    touch(source, false);
+    touch(destination, true);
     System.arraycopy(words, index(source, 0), words, index(destination, 0), wordsPerPage());
   }
 
   /** Returns whether every word of a frame is zero. */
   public boolean isZero(int frame) {
+    touch(frame, false);
     int at = index(frame, 0);
     int end = at + wordsPerPage();
     long any = 0;
@@ -135,12 +156,14 @@ public final class PhysicalMemory {
 
   /** Sets every word of a frame to {@code value}, to make the use of a freed frame show. */
   public void poison(int frame, long value) {
+    touch(frame, true);
     int at = index(frame, 0);
     Arrays.fill(words, at, at + wordsPerPage(), value);
   }
 
   /** Returns a frame's identity stamp; 0 when stamps are off. */
   public long stamp(int frame) {
+    touch(frame, false);
     return stamps.length == 0 ? 0 : (long) WORDS.getVolatile(stamps, frame);
   }
 
@@ -149,6 +172,7 @@ public final class PhysicalMemory {
    * stamps are off.
    */
   public void setStamp(int frame, long stamp) {
+    touch(frame, true);
     if (stamps.length != 0) {
       WORDS.setVolatile(stamps, frame, stamp);
     }
@@ -156,12 +180,14 @@ public final class PhysicalMemory {
 
   /** Copies one chunk, an eighth of a frame, out of a frame. For devices. */
   void copyChunkOut(int frame, int chunk, long[] to, int at) {
+    touch(frame, false);
     int n = wordsPerPage() >>> 3;
     System.arraycopy(words, index(frame, chunk * n), to, at, n);
   }
 
   /** Copies one chunk, an eighth of a frame, into a frame. For devices. */
   void copyChunkIn(int frame, int chunk, long[] from, int at) {
+    touch(frame, true);
     int n = wordsPerPage() >>> 3;
     System.arraycopy(from, at, words, index(frame, chunk * n), n);
   }

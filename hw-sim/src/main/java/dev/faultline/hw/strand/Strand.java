@@ -129,6 +129,14 @@ public abstract class Strand {
     }
   }
 
+  /** {@link #touch} by the calling strand; nothing on a thread that is none. */
+  public static void tell(long name, boolean change) {
+    Strand s = currentOrNull();
+    if (s != null) {
+      s.touch(name, change);
+    }
+  }
+
   /** Waits for a permit and consumes it. May return without one: callers test their condition in a loop. */
   public abstract void park();
 

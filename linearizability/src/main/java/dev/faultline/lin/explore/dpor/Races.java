@@ -181,6 +181,16 @@ final class Races {
     }
   }
 
+  /** Returns which of its strand's steps a step is, from 1. */
+  int ordinal(int step) {
+    return ordinal[step];
+  }
+
+  /** Returns how many steps of a strand happen before a step, or are it. */
+  int clock(int step, int strand) {
+    return clocks[step * strands + strand];
+  }
+
   /** Returns whether x is y or happens before it. */
   boolean happensBefore(int x, int y) {
     return clocks[y * strands + steps.strand(x)] >= ordinal[x];

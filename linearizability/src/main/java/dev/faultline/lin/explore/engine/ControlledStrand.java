@@ -24,6 +24,9 @@ final class ControlledStrand extends Strand {
   long deadline;
   @Nullable ControlledStrand target;
 
+  boolean atEnd; // an actor that has done its part
+  int gate; // the phase that it waits for
+
   boolean permit;
   boolean hadPermit; // when the explored part began
   boolean ended;

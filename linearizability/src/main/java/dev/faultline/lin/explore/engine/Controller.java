@@ -31,11 +31,9 @@ final class Controller extends ExecutionState {
    *             anybody
    *             else could see. What a strand does after it released its last lock belongs to the step of the release.
    */
-  private enum Phase {
-    SET_UP,
-    EXPLORED,
-    CHECK
-  }
+  private static final int SET_UP = 0;
+  static final int EXPLORED = 1;
+  private static final int CHECK = 2;
 
   private final Session session; // (C)
   private final Carrier.Pool pool = new Carrier.Pool(this); // (C)
@@ -45,7 +43,7 @@ final class Controller extends ExecutionState {
   final AtomicLong progress = new AtomicLong(); // written by whoever has the turn
 
   private int actorsLeft;
-  private Phase phase = Phase.SET_UP;
+  private int phase = SET_UP;
   private boolean aborting;
   private @Nullable Trial trial;
   private long now;
@@ -67,7 +65,7 @@ final class Controller extends ExecutionState {
   ControlledStrand beginExecution() {
     forget();
     actorsLeft = 0;
-    phase = Phase.SET_UP;
+    phase = SET_UP;
     aborting = false;
     unwinding = 0;
     now = 0;
@@ -80,7 +78,7 @@ final class Controller extends ExecutionState {
   }
 
   private ControlledStrand add(int number, int key, String name, boolean actor, Runnable body) {
-    int by = phase == Phase.EXPLORED && !actor ? steps.count() - 1 : -1;
+    int by = phase == EXPLORED ? steps.count() - 1 : -1;
     ControlledStrand s = new ControlledStrand(this, count, number, key, name, by, actor, body);
     keep(s);
     return s;
@@ -113,26 +111,58 @@ final class Controller extends ExecutionState {
     return s;
   }
 
+  /** Adds the actors, once the world is set up; returns whether there are any. */
+  private boolean addActors() {
+    Trial t = trial;
+    if (t == null) {
+      return false;
+    }
+    int n = 0;
+    for (Trial.Actor a : t.actors()) {
+      Runnable prepare = a.prepare();
+      Runnable finish = a.finish();
+      ControlledStrand s = add(++n, keyOf(-1, n), a.name(), true, () -> act(a, prepare, finish));
+      s.gate = prepare == null ? EXPLORED : SET_UP;
+      actorsLeft++;
+    }
+    return n > 0;
+  }
+
+  private void act(Trial.Actor a, @Nullable Runnable prepare, @Nullable Runnable finish) {
+    ControlledStrand me = (ControlledStrand) Strand.current();
+    if (prepare != null) {
+      prepare.run();
+      await(me, EXPLORED);
+    }
+    a.body().run();
+    if (finish != null) {
+      actorsLeft--;
+      me.atEnd = true;
+      await(me, CHECK);
+      finish.run();
+    }
+  }
+
+  private void await(ControlledStrand me, int gate) {
+    me.kind = StepKind.YIELD;
+    me.subject = null;
+    me.name = 0;
+    me.wait = Wait.GATE;
+    me.gate = gate;
+    reach(me);
+  }
+
   private void beginExplored() {
-    phase = Phase.EXPLORED;
+    phase = EXPLORED;
     for (int i = 0; i < count; i++) {
       ControlledStrand s = strands[i];
       s.hadPermit = s.permit;
       s.loopStart = 0;
     }
-    Trial t = trial;
-    if (t == null) {
-      return;
-    }
-    int n = 0;
-    for (Trial.Actor a : t.actors()) {
-      add(++n, keyOf(-1, n), a.name(), true, a.body());
-      actorsLeft++;
-    }
   }
 
   private void beginCheck() {
-    phase = Phase.CHECK;
+    phase = CHECK;
     Trial t = trial;
     if (t != null) {
       add(0, keyOf(-2, 0), "check", false, t::check);
@@ -157,7 +187,7 @@ final class Controller extends ExecutionState {
     ControlledStrand.unbind();
     s.ended = true;
     effect(Names.life(s.key), Steps.WRITE);
-    if (s.actor) {
+    if (s.actor && !s.atEnd) {
       actorsLeft--;
     }
     ControlledStrand next = pass(null);
@@ -218,15 +248,17 @@ final class Controller extends ExecutionState {
     while (true) {
       long mask = enabled(false);
       if (mask == 0) {
-        if (phase == Phase.SET_UP && strands[0].ended) {
-          beginExplored();
+        if (phase == SET_UP && strands[0].ended) {
+          if (actorsLeft > 0 || !addActors()) {
+            beginExplored();
+          }
           continue;
         }
-        if (phase == Phase.EXPLORED && actorsLeft == 0) {
+        if (phase == EXPLORED && actorsLeft == 0) {
           beginCheck();
           continue;
         }
-        if (phase == Phase.CHECK && strands[count - 1].ended) {
+        if (phase == CHECK && strands[count - 1].ended) {
           aborting = true; // services that are left
           return null;
         }
@@ -239,7 +271,7 @@ final class Controller extends ExecutionState {
           return null;
         }
       }
-      if (phase != Phase.EXPLORED) {
+      if (phase != EXPLORED) {
         ControlledStrand next = strands[Long.numberOfTrailingZeros(mask)];
         if (me != null && (mask & (1L << me.index)) != 0 && me.wait != Wait.PAUSE) {
           next = me;
@@ -284,9 +316,8 @@ final class Controller extends ExecutionState {
 
   private long enabled(boolean anyPause) {
     long mask = 0;
-    boolean explored = phase == Phase.EXPLORED;
     for (int i = 0; i < count; i++) {
-      if (waits.isEnabled(strands[i], anyPause, explored, now, turns)) {
+      if (waits.isEnabled(strands[i], anyPause, phase, now, turns)) {
         mask |= 1L << i;
       }
     }
@@ -311,12 +342,12 @@ final class Controller extends ExecutionState {
 
   /** Begins a step: what the strand waited for is there, and it takes it. */
   private void step(ControlledStrand s, long mask) {
-    boolean explored = phase == Phase.EXPLORED;
+    boolean explored = phase == EXPLORED;
     if (explored) {
-      steps.open(s.index, s.kind, s.wait, mask, s.name);
+      steps.open(s.index, s.kind, s.wait, mask, s.name, s.subject);
     }
     switch (s.wait) {
-      case START:
+      case START, GATE:
         effect(Names.life(s.key), 0);
         break;
       case LOCK:
@@ -361,7 +392,7 @@ final class Controller extends ExecutionState {
   }
 
   private void beginTurnOfLoop(ControlledStrand s) {
-    if (phase == Phase.EXPLORED) {
+    if (phase == EXPLORED) {
       steps.since(s.loopStart);
       if (!s.ready) {
         effect(Names.ALL, Steps.WRITE);
@@ -389,7 +420,7 @@ final class Controller extends ExecutionState {
     me.subject = subject;
     me.name = name;
     me.change = kind != StepKind.READ;
-    if (phase != Phase.EXPLORED) {
+    if (phase != EXPLORED) {
       if (kind == StepKind.TRY_LOCK) {
         tried(me);
         return;
@@ -427,7 +458,7 @@ final class Controller extends ExecutionState {
     me.subject = word;
     me.name = names.of(word, me);
     me.change = false;
-    if (phase == Phase.EXPLORED) {
+    if (phase == EXPLORED) {
       reach(me);
     }
     boolean done = cas.getAsBoolean();
@@ -472,7 +503,7 @@ final class Controller extends ExecutionState {
     me.name = 0;
     me.wait = Wait.PAUSE;
     me.pausedAt = turns;
-    if (phase == Phase.EXPLORED) {
+    if (phase == EXPLORED) {
       me.watch = waits.watched(me);
       me.scanned = me.loopStart;
       me.ready = false;
@@ -501,7 +532,7 @@ final class Controller extends ExecutionState {
 
   /** Notes what the step that is being made reads or changes. */
   void effect(long name, int flags) {
-    if (phase == Phase.EXPLORED && steps.count() > 0 && !aborting) {
+    if (phase == EXPLORED && steps.count() > 0 && !aborting) {
       steps.add(name, flags);
     }
   }

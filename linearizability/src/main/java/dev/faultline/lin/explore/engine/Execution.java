@@ -26,6 +26,6 @@ public interface Execution {
   /** Returns the entries, as far as they are announced, of the step that a strand is about to make. */
   long[] pending(int strand);
 
-  /** Returns whether this is one more run of a schedule, to compare. */
+  /** Returns how it ended, once it has. */
   Outcome outcome();
 }

@@ -1,11 +1,8 @@
 package dev.faultline.lin.explore.engine;
 
 import dev.faultline.hw.strand.Subject;
-import java.util.ArrayList;
 import java.util.IdentityHashMap;
-import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The names of what steps are about: 58-bit numbers that are the same in every execution in which the thing came into
@@ -32,16 +29,10 @@ public final class Names {
   private static final int COUNT_BITS = 30;
 
   private final Map<Object, Long> announced = new IdentityHashMap<>();
-  private final List<@Nullable Object> order = new ArrayList<>(); // by short number
-  private final Map<Long, Integer> shorts = new java.util.HashMap<>();
 
   void clear() {
     if (!announced.isEmpty()) {
       announced.clear();
-    }
-    if (!order.isEmpty()) {
-      order.clear();
-      shorts.clear();
     }
   }
 
@@ -75,16 +66,5 @@ public final class Names {
       announced.put(subject, known);
     }
     return known;
-  }
-
-  /** Returns a small number for a name, in the order of asking within an execution. For traces. */
-  int shortOf(long name, @Nullable Object subject) {
-    Integer n = shorts.get(name);
-    if (n == null) {
-      n = order.size();
-      order.add(subject);
-      shorts.put(name, n);
-    }
-    return n;
   }
 }

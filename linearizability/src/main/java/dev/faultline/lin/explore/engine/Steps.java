@@ -2,6 +2,7 @@ package dev.faultline.lin.explore.engine;
 
 import dev.faultline.hw.strand.StepKind;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The steps of one execution, with what each of them read or changed. Used again for the next execution.
@@ -33,17 +34,19 @@ public final class Steps {
   private Wait[] wait = new Wait[64];
   private long[] enabled = new long[64];
   private long[] primary = new long[64];
+  private @Nullable Object[] subject = new @Nullable Object[64]; // kept for the trace
   private int[] since = new int[64]; // of a pause: the first step that may have changed what it waits for
   private int[] first = new int[65]; // entries of step i: first[i] to first[i + 1]
   private long[] entries = new long[256];
 
   void clear() {
+    Arrays.fill(subject, 0, count, null);
     count = 0;
     first[0] = 0;
   }
 
   /** Begins a step. */
-  void open(int s, StepKind k, Wait w, long enabledMask, long name) {
+  void open(int s, StepKind k, Wait w, long enabledMask, long name, @Nullable Object about) {
     int i = count;
     if (i == strand.length) {
       int n = 2 * i;
@@ -53,6 +56,7 @@ public final class Steps {
       enabled = Arrays.copyOf(enabled, n);
       primary = Arrays.copyOf(primary, n);
       since = Arrays.copyOf(since, n);
+      subject = Arrays.copyOf(subject, n);
       first = Arrays.copyOf(first, n + 1);
     }
     strand[i] = s;
@@ -60,6 +64,7 @@ public final class Steps {
     wait[i] = w;
     enabled[i] = enabledMask;
     primary[i] = name;
+    subject[i] = about;
     since[i] = 0;
     count = i + 1;
     first[i + 1] = first[i];
@@ -113,6 +118,21 @@ public final class Steps {
   /** Returns the strands that could have made the step. */
   public long enabled(int step) {
     return enabled[step];
+  }
+
+  /** Returns what the step was announced with, in a word or two. */
+  public String label(int step) {
+    Object o = subject[step];
+    if (o == null) {
+      return kind[step].name();
+    }
+    try {
+      String text = o.toString();
+      boolean bare = text.startsWith(o.getClass().getName() + "@"); // which would differ from run to run
+      return o.getClass().getSimpleName() + (bare ? "" : "(" + text + ")");
+    } catch (RuntimeException e) { // a torn structure may not be able to say what it is
+      return o.getClass().getSimpleName();
+    }
   }
 
   /** Returns the name of what the step was announced with, or 0. */
@@ -248,6 +268,8 @@ public final class Steps {
     NONE,
     /** It has not begun. */
     START,
+    /** It has prepared, or done its part, and wants the next phase. */
+    GATE,
     /** It wants a lock. */
     LOCK,
     /** It wants a permit. */

@@ -13,7 +13,7 @@ final class Stuck {
     boolean spins = false;
     for (int i = 0; i < count; i++) {
       ControlledStrand s = strands[i];
-      if (s.ended) {
+      if (s.ended || s.wait == Wait.GATE) {
         continue;
       }
       spins |= s.wait == Wait.PAUSE;

@@ -13,11 +13,13 @@ final class Waits {
   }
 
   /** Returns whether what a strand waits for is there. */
-  boolean isEnabled(ControlledStrand s, boolean anyPause, boolean explored, long now, long turns) {
+  boolean isEnabled(ControlledStrand s, boolean anyPause, int phase, long now, long turns) {
     if (s.ended) {
       return false;
     }
     switch (s.wait) {
+      case START, GATE:
+        return s.gate <= phase;
       case LOCK:
         Strand owner = s.subject instanceof StrandLock lock ? lock.owner() : null;
         return owner == null || owner == s;
@@ -28,7 +30,7 @@ final class Waits {
       case JOIN:
         return (s.target != null && s.target.ended) || s.deadline <= now;
       case PAUSE:
-        return explored ? isChanged(s, anyPause, turns) : s.pausedAt < turns - 1;
+        return phase == Controller.EXPLORED ? isChanged(s, anyPause, turns) : s.pausedAt < turns - 1;
       default:
         return true;
     }

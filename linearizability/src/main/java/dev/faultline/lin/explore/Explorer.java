@@ -1,0 +1,160 @@
+package dev.faultline.lin.explore;
+
+import dev.faultline.lin.explore.Exploration.Found;
+import dev.faultline.lin.explore.Exploration.Verdict;
+import dev.faultline.lin.explore.dpor.OptimalDpor;
+import dev.faultline.lin.explore.engine.Chooser;
+import dev.faultline.lin.explore.engine.Execution;
+import dev.faultline.lin.explore.engine.Outcome;
+import dev.faultline.lin.explore.engine.Program;
+import dev.faultline.lin.explore.engine.Session;
+import dev.faultline.lin.explore.engine.Steps;
+import dev.faultline.lin.explore.strategy.PreemptionBounded;
+import dev.faultline.lin.explore.strategy.Replay;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Explores a program until something is found, nothing is left, or the budget is spent. */
+public final class Explorer {
+  private final Program program; // (C)
+  private final Map<String, String> facts = new LinkedHashMap<>();
+  private Session.Options options = Session.Options.DEFAULT;
+  private long executionsMax = Long.MAX_VALUE;
+  private long nanosMax = Long.MAX_VALUE;
+  private Progress progress = (executions, chooser) -> {};
+
+  /** Hears how far an exploration is. Called on a thread of the explorer, now and then. */
+  public interface Progress {
+    /** So many executions are behind. */
+    void at(long executions, Chooser chooser);
+  }
+
+  /** Creates an explorer without limits. */
+  public Explorer(Program program) {
+    this.program = program;
+  }
+
+  /** Adds a line to the schedules of findings. */
+  public Explorer fact(String key, String value) {
+    facts.put(key, value);
+    return this;
+  }
+
+  /** Replaces how executions are run. */
+  public Explorer options(Session.Options o) {
+    options = o;
+    return this;
+  }
+
+  /** Limits the executions. */
+  public Explorer executions(long n) {
+    executionsMax = n;
+    return this;
+  }
+
+  /** Limits the host time. */
+  public Explorer nanos(long n) {
+    nanosMax = n;
+    return this;
+  }
+
+  /** Sets who hears how far it is. */
+  public Explorer progress(Progress p) {
+    progress = p;
+    return this;
+  }
+
+  /** What one run counts. Belongs to whoever has the turn. */
+  private final class Run {
+    final long began = System.nanoTime();
+    final Chooser chooser;
+    long done;
+    long redundant;
+    long steps;
+    @Nullable Found found;
+    boolean exhausted = true;
+
+    Run(Chooser chooser) {
+      this.chooser = chooser;
+    }
+
+    boolean executed(Execution e, Outcome o) {
+      steps += e.steps().count();
+      if (o.kind() == Outcome.Kind.COVERED) {
+        redundant++;
+      } else {
+        done++;
+      }
+      if (o.isFinding()) {
+        found = new Found(o, new Schedule(facts, choices(e.steps())), done + redundant, TraceText.of(e));
+        return false;
+      }
+      if ((done + redundant & 63) == 0 || steps > 1000) {
+        progress.at(done + redundant, chooser);
+      }
+      if (done + redundant >= executionsMax || System.nanoTime() - began >= nanosMax) {
+        exhausted = false;
+        return false;
+      }
+      return true;
+    }
+  }
+
+  /** Explores. */
+  public Exploration run(Chooser chooser) {
+    Run run = new Run(chooser);
+    Outcome escaped;
+    try (Session s = new Session(program, chooser, options)) {
+      escaped = s.run(run::executed);
+    }
+    Found found = run.found;
+    if (escaped != null) {
+      found = new Found(escaped, new Schedule(facts, List.of()), run.done + 1, "");
+    }
+    long nanos = System.nanoTime() - run.began;
+    Verdict verdict = found != null ? Verdict.FINDING : verdict(chooser, run.exhausted);
+    return new Exploration(verdict, run.done, run.redundant, run.steps, nanos, found, note(chooser));
+  }
+
+  private static Verdict verdict(Chooser chooser, boolean exhausted) {
+    if (!exhausted) {
+      return Verdict.STOPPED;
+    }
+    if (chooser instanceof OptimalDpor) {
+      return Verdict.COMPLETE;
+    }
+    if (chooser instanceof PreemptionBounded p) {
+      return p.isComplete() ? Verdict.COMPLETE : Verdict.BOUNDED;
+    }
+    return Verdict.STOPPED;
+  }
+
+  private static String note(Chooser chooser) {
+    if (chooser instanceof OptimalDpor d && d.divergences() > 0) {
+      return d.divergences() + " steps did not do what they had done: something shared is not announced; first: "
+          + d.firstDivergence();
+    }
+    return "";
+  }
+
+  /** Runs one schedule. Past its end, whoever ran goes on. */
+  public Exploration replay(Schedule schedule) {
+    return run(new Replay(schedule.array(), true));
+  }
+
+  static List<Integer> choices(Steps steps) {
+    List<Integer> choices = new ArrayList<>(steps.count());
+    for (int i = 0; i < steps.count(); i++) {
+      choices.add(steps.strand(i));
+    }
+    return choices;
+  }
+
+  @Override
+  public String toString() {
+    return "explorer of " + facts;
+  }
+}

@@ -1,0 +1,127 @@
+package dev.faultline.vm.scenario;
+
+import dev.faultline.vm.Kernel;
+import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.map.MapLookup;
+import dev.faultline.vm.map.Mapping;
+import dev.faultline.vm.map.Vmspace;
+import dev.faultline.vm.object.ObjectType;
+import dev.faultline.vm.object.VmObject;
+
+/** An address space of a scenario, by pages. Its operations enter the kernel on the calling strand. */
+public final class AddressSpace {
+  private static final int RW = VmProt.READ | VmProt.WRITE;
+
+  private final ScenarioWorld world; // (C)
+  private final Vmspace vmspace; // (C)
+
+  AddressSpace(ScenarioWorld world, Vmspace vmspace) {
+    this.world = world;
+    this.vmspace = vmspace;
+  }
+
+  public Vmspace vmspace() {
+    return vmspace;
+  }
+
+  private Kernel kernel() {
+    return world.kernel();
+  }
+
+  /** Returns the address of a page. */
+  public long at(int page) {
+    return (long) page * kernel().config().machine().pageSize();
+  }
+
+  /** Maps zero-filled memory whose object is made when it is first touched, as brk does. */
+  public AddressSpace mapZero(int page, int pages) {
+    return map(Mapping.anonymous(), page, pages);
+  }
+
+  /** Maps zero-filled memory over a fresh object, as mmap does. */
+  public AddressSpace mapSwap(int page, int pages) {
+    VmObject o = world.inKernel(() -> kernel().objects().allocate(ObjectType.SWAP, at(pages)));
+    return map(Mapping.of(o, 0), page, pages);
+  }
+
+  private AddressSpace map(Mapping m, int page, int pages) {
+    KernReturn r =
+        world.inKernel(() -> vmspace.map().mapFixed(m.withProtection(RW), at(page), at(page + pages)));
+    world.require(r == KernReturn.SUCCESS, "mapping refused: " + r);
+    return this;
+  }
+
+  /** Faults on an address. */
+  public KernReturn fault(long va, int type) {
+    return world.inKernel(() -> kernel().fault().fault(vmspace.map(), va, type, false));
+  }
+
+  /** Faults on a page for a load. */
+  public KernReturn read(int page) {
+    return fault(at(page), VmProt.READ);
+  }
+
+  /** Faults on a page for a store. */
+  public KernReturn write(int page) {
+    return fault(at(page), RW);
+  }
+
+  /** Makes a page writable and sets its first word. All is quiet. */
+  public AddressSpace set(int page, long value) {
+    KernReturn r = write(page);
+    world.require(r == KernReturn.SUCCESS, "store refused: " + r);
+    world.inKernel(() -> kernel().machine().memory().store(vmspace.pmap().extract(at(page)), 0, value));
+    return this;
+  }
+
+  /** Returns a page's first word, faulting it in. All is quiet. */
+  public long get(int page) {
+    KernReturn r = read(page);
+    world.require(r == KernReturn.SUCCESS, "load refused: " + r);
+    return world.inKernel(() -> kernel().machine().memory().load(vmspace.pmap().extract(at(page)), 0));
+  }
+
+  /** Forks. */
+  public AddressSpace fork() {
+    Vmspace child = world.inKernel(() -> vmspace.fork("child"));
+    if (child == null) {
+      throw new IllegalStateException("fork failed");
+    }
+    return world.adopt(child);
+  }
+
+  /** Unmaps pages. */
+  public KernReturn unmap(int page, int pages) {
+    return world.inKernel(() -> vmspace.map().remove(at(page), at(page + pages)));
+  }
+
+  /** Changes the protection of pages. */
+  public KernReturn protect(int page, int pages, int prot) {
+    return world.inKernel(() -> vmspace.map().protect(at(page), at(page + pages), prot, false));
+  }
+
+  /** Returns the object at a page; it must have one. */
+  public VmObject object(int page) {
+    return world.inKernel(
+        () -> {
+          MapLookup l = new MapLookup();
+          KernReturn r = vmspace.map().lookup(l, at(page), VmProt.NONE);
+          world.require(r == KernReturn.SUCCESS, "no entry: " + r);
+          VmObject o = l.object();
+          vmspace.map().lookupDone(l);
+          return o;
+        });
+  }
+
+  /** Ends the address space. */
+  public void free() {
+    world.forget(this);
+    world.inKernel(vmspace::free);
+  }
+
+  @Override
+  public String toString() {
+    return vmspace.toString();
+  }
+}

@@ -1,0 +1,187 @@
+package dev.faultline.vm.scenario;
+
+import dev.faultline.hw.Cpu;
+import dev.faultline.hw.strand.Strands;
+import dev.faultline.vm.Kernel;
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.detect.Finding;
+import dev.faultline.vm.detect.Findings;
+import dev.faultline.vm.detect.Invariants;
+import dev.faultline.vm.detect.KernelParts;
+import dev.faultline.vm.map.Vmspace;
+import dev.faultline.vm.sync.KThread;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** One instance of a scenario's world: a kernel, address spaces, actors. */
+public final class ScenarioWorld {
+  /*
+   * Implementation overview
+   *
+   * Who calls    The set-up's strand makes the world, the check's ends it; both alone. An actor's three parts run on
+   *              its
+   *              own strand: prepare makes it a kernel thread, so that the list of threads is no part of what is
+   *              explored; finish unmakes it.
+   * The end      settle first looks at the kernel at rest (all invariants, stale accesses, a strand's death), then runs
+   *              the scenario's own check, ends the address spaces, looks again, and shuts down.
+   */
+  private final Kernel kernel; // (C)
+  private final Findings findings = new Findings();
+  private final List<AddressSpace> spaces = new ArrayList<>(); // in order of making; an actor's fork adds under turn
+  private final List<ScenarioActor> actors = new ArrayList<>(); // the set-up's
+  private @Nullable Runnable check; // the set-up's
+  private int cpusUsed;
+
+  /** Something that was not as it has to be. */
+  public static final class Broken extends AssertionError {
+    private static final long serialVersionUID = 1L;
+
+    /** Creates it. */
+    public Broken(String message) {
+      super(message);
+    }
+  }
+
+  private ScenarioWorld(Kernel kernel) {
+    this.kernel = kernel;
+    kernel
+        .machine()
+        .staleAccessListener(
+            (cpu, va, frame, write, filled, now) ->
+                findings.add(
+                    Finding.Kind.INVARIANT,
+                    "I-42 " + (write ? "store to" : "load from") + " 0x" + Long.toHexString(va) + " on cpu " + cpu.id()
+                        + " reached frame " + frame + " under another identity"));
+  }
+
+  /** Sets a scenario's world up. The caller is a strand that is no kernel thread. */
+  public static ScenarioWorld of(Scenario s, Mode mode, java.util.Set<Defect> defects, Strands strands) {
+    ScenarioWorld w = new ScenarioWorld(new Kernel(s.shape().config(mode, defects), strands));
+    s.script().accept(w);
+    return w;
+  }
+
+  public Kernel kernel() {
+    return kernel;
+  }
+
+  /** Returns the actors, in order. */
+  public List<ScenarioActor> actors() {
+    return List.copyOf(actors);
+  }
+
+  /** Makes an empty address space. */
+  public AddressSpace space(String name) {
+    return adopt(inKernel(() -> kernel.processes().newVmspace(name)));
+  }
+
+  AddressSpace adopt(Vmspace v) {
+    AddressSpace s = new AddressSpace(this, v);
+    spaces.add(s);
+    return s;
+  }
+
+  /** Adds an actor without a processor. What it does of the kernel's, it does through {@link AddressSpace} and here. */
+  public ScenarioWorld actor(String name, Runnable body) {
+    actors.add(new ScenarioActor(this, name, null, body));
+    return this;
+  }
+
+  /** Adds an actor that runs user code in an address space, on a processor of its own. */
+  public ScenarioWorld userActor(String name, AddressSpace space, UserCode code) {
+    if (cpusUsed == kernel.machine().cpus()) {
+      throw new IllegalStateException("scenario has more users than processors");
+    }
+    Cpu cpu = kernel.machine().cpu(cpusUsed++);
+    cpu.switchTo(space.vmspace().pmap().table());
+    User user = new User(space, cpu);
+    actors.add(new ScenarioActor(this, name, cpu, () -> code.run(user)));
+    return this;
+  }
+
+  /** What a user actor does. */
+  public interface UserCode {
+    void run(User user);
+  }
+
+  /** Sets what is looked at in the end, beside the invariants: all is quiet then, and nothing has been taken down. */
+  public void check(Runnable c) {
+    check = c;
+  }
+
+  /** Fails unless {@code ok}. */
+  public void require(boolean ok, String message) {
+    if (!ok) {
+      throw new Broken(message);
+    }
+  }
+
+  /** Runs {@code body} on the calling strand as a kernel thread, in the kernel. */
+  public <T> T inKernel(Supplier<T> body) {
+    return kernel.call("scenario", body);
+  }
+
+  /** Runs {@code body} on the calling strand as a kernel thread, in the kernel. */
+  public void inKernel(Runnable body) {
+    kernel.run("scenario", body);
+  }
+
+  /** Judges the world at its end, and ends it. The caller is a strand; all actors have ended. */
+  public void settle() {
+    look();
+    Runnable c = check;
+    if (c != null) {
+      c.run();
+    }
+    for (int i = 0; i < kernel.machine().cpus(); i++) {
+      kernel.machine().cpu(i).switchTo(null);
+    }
+    for (AddressSpace s : new ArrayList<>(spaces)) {
+      s.free();
+    }
+    look();
+    kernel.close();
+  }
+
+  void forget(AddressSpace s) {
+    spaces.remove(s);
+  }
+
+  private void look() {
+    Throwable death = kernel.death();
+    if (death != null) {
+      throw new IllegalStateException("a strand of the kernel died", death);
+    }
+    if (!findings.isEmpty()) {
+      throw new Broken(findings.list().get(0).message());
+    }
+    KernelParts parts =
+        KernelParts.of(
+            kernel,
+            () -> {
+              List<dev.faultline.vm.map.VmMap> maps = new ArrayList<>();
+              spaces.forEach(s -> maps.add(s.vmspace().map()));
+              return maps;
+            });
+    List<String> wrong = inKernel(() -> new Invariants(parts).check());
+    if (!wrong.isEmpty()) {
+      throw new Broken(wrong.get(0) + (wrong.size() > 1 ? " (and " + (wrong.size() - 1) + " more)" : ""));
+    }
+  }
+
+  void prepare(ScenarioActor a) {
+    KThread t = new KThread(kernel.domain(), a.name(), false);
+    Cpu cpu = a.cpu();
+    if (cpu != null) {
+      cpu.context = t;
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "scenario's world(" + kernel + ")";
+  }
+}
