@@ -52,7 +52,7 @@ public final class Pct implements Chooser {
     int step = e.steps().count();
     while (nextChange < changes.length && changes[nextChange] <= step) {
       if (last >= 0) {
-        priority[last] = depth - nextChange; // below all that were drawn, and below earlier change points
+        priority[last] = (long) depth - nextChange; // below all that were drawn, and below earlier change points
       }
       nextChange++;
     }
