@@ -85,7 +85,8 @@ public record Schedule(Map<String, String> facts, List<Integer> choices) {
     }
     String version = lines[0].substring(FORMAT.length()).trim();
     if (!version.equals(Integer.toString(VERSION))) {
-      throw new FormatException("line 1: a schedule of version " + version + "; this explorer reads version " + VERSION);
+      throw new FormatException("line 1: a schedule of version " + version
+          + "; this explorer reads version " + VERSION);
     }
     Map<String, String> facts = new LinkedHashMap<>();
     for (int i = 1; i < lines.length; i++) {

@@ -25,7 +25,14 @@ import picocli.CommandLine.UnmatchedArgumentException;
     description = "Runs, breaks and explains a concurrent model of a Mach/BSD kernel's virtual memory.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
-    subcommands = {RunCommand.class, SoakCommand.class, BenchCommand.class, CommandLine.HelpCommand.class})
+    subcommands = {
+      RunCommand.class,
+      SoakCommand.class,
+      ExploreCommand.class,
+      ScenariosCommand.class,
+      BenchCommand.class,
+      CommandLine.HelpCommand.class
+    })
 public final class Main implements Runnable {
   /** Exit status: the run ended as expected. */
   public static final int OK = 0;

@@ -1,0 +1,250 @@
+package dev.faultline.stress.cli;
+
+import dev.faultline.lin.explore.Exploration;
+import dev.faultline.lin.explore.Exploration.Verdict;
+import dev.faultline.lin.explore.Explorer;
+import dev.faultline.lin.explore.Schedule;
+import dev.faultline.lin.explore.Shrinker;
+import dev.faultline.lin.explore.dpor.OptimalDpor;
+import dev.faultline.lin.explore.engine.Chooser;
+import dev.faultline.lin.explore.engine.Outcome;
+import dev.faultline.lin.explore.kernel.ScenarioProgram;
+import dev.faultline.lin.explore.strategy.Pct;
+import dev.faultline.lin.explore.strategy.Pos;
+import dev.faultline.lin.explore.strategy.PreemptionBounded;
+import dev.faultline.lin.explore.strategy.RandomWalk;
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.scenario.Scenario;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code faultline explore}: a scenario under chosen schedules. */
+@Command(
+    name = "explore",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Runs a scenario under chosen schedules, one strand at a time: until something is found, all classes of",
+      "schedules are explored, or the budget is spent. Ends 1 with a finding, 0 without."
+    })
+final class ExploreCommand implements Callable<Integer> {
+  private static final int SHRINK_TRIES = 400;
+  private static final long SECONDS_DEFAULT = 60;
+
+  @Parameters(index = "0", paramLabel = "SCENARIO", description = "See 'faultline scenarios'.")
+  private String name = "";
+
+  @Option(
+      names = "--strategy",
+      paramLabel = "NAME",
+      defaultValue = "dpor",
+      description = {
+        "dpor: each class of schedules once (default); preemptions: all with at most --bound preemptions;",
+        "random: a random walk; pct: random priorities with --bound ordering constraints; pos: partial order sampling."
+      })
+  private String strategy = "";
+
+  @Option(
+      names = "--bound",
+      paramLabel = "N",
+      description = "Preemptions (default 2), or the depth of pct (default 3).")
+  private @Nullable Integer bound;
+
+  @Option(names = "--executions", paramLabel = "N", description = "Ends after so many executions.")
+  private @Nullable Long executions;
+
+  @Option(
+      names = "--seconds",
+      paramLabel = "N",
+      description = "Ends after so many seconds (default " + SECONDS_DEFAULT + " without --executions).")
+  private @Nullable Long seconds;
+
+  @Option(names = "--defect", paramLabel = "NAME", description = "Boots the kernel with a defect; may be repeated.")
+  private List<String> defects = new ArrayList<>();
+
+  @Option(names = "--mode", paramLabel = "MODE", description = "fixed (default) or up.")
+  private @Nullable String mode;
+
+  @Option(names = "--seed", paramLabel = "N", defaultValue = "1", description = "Of random strategies (default 1).")
+  private long seed;
+
+  @Option(names = "--replay", paramLabel = "FILE", description = "Runs the schedule in a file, once.")
+  private @Nullable Path replay;
+
+  @Option(names = "--save", paramLabel = "FILE", description = "Writes a finding's schedule to a file.")
+  private @Nullable Path save;
+
+  @Option(names = "--json", description = "Prints one JSON document instead.")
+  private boolean json;
+
+  @Spec private CommandSpec spec;
+
+  ExploreCommand() {}
+
+  private ParameterException refused(String why) {
+    return new ParameterException(spec.commandLine(), why);
+  }
+
+  @Override
+  public Integer call() {
+    Scenario scenario = ScenariosCommand.named(spec, name);
+    Long n = executions;
+    if (n != null && n < 1) {
+      throw refused("--executions " + n + ": must be 1 or more");
+    }
+    Long s = seconds;
+    if (s != null && (s < 1 || s > 1_000_000_000)) {
+      throw refused("--seconds " + s + ": must be 1 or more, and less than 30 years");
+    }
+    Path file = replay;
+    Schedule schedule = file == null ? null : read(file);
+    ScenarioProgram program =
+        new ScenarioProgram(scenario, modeOf(schedule), defectsOf(schedule));
+    Explorer explorer =
+        new Explorer(program)
+            .fact("scenario", scenario.name())
+            .fact("mode", program.mode().name().toLowerCase(Locale.ROOT))
+            .fact("defects", labels(program.defects()));
+    ExploreOutput out = new ExploreOutput(spec.commandLine().getOut(), json);
+    if (schedule != null) {
+      Exploration x = explorer.replay(schedule);
+      if (isOffSchedule(x)) {
+        throw refused(file + ": cannot be followed; was it recorded with this build and these options? "
+            + message(x));
+      }
+      out.report(program, "replay", x, null);
+      return x.finding() == null ? Main.OK : Main.FINDING;
+    }
+    Chooser chooser = chooser();
+    Progress progress = new Progress(spec.commandLine().getErr(), Terminal.isStandardError());
+    long nanos = s != null ? s * 1_000_000_000L : n != null ? Long.MAX_VALUE : SECONDS_DEFAULT * 1_000_000_000L;
+    explorer.nanos(nanos).executions(n == null ? Long.MAX_VALUE : n);
+    explorer.progress(new ExploreProgress(progress, scenario.name(), nanos, n)::at);
+    Exploration x = explorer.run(chooser);
+    progress.clear();
+    Exploration.Found found = x.finding();
+    if (found != null && found.outcome().kind() != Outcome.Kind.ESCAPED) {
+      Explorer again = new Explorer(program);
+      found.schedule().facts().forEach(again::fact);
+      found = Shrinker.shrink(again, found, SHRINK_TRIES);
+    }
+    out.report(program, strategy, x, found);
+    Path to = save;
+    if (found != null && to != null) {
+      write(to, found.schedule());
+    }
+    return x.verdict() == Verdict.FINDING ? Main.FINDING : Main.OK;
+  }
+
+  private static boolean isOffSchedule(Exploration x) {
+    Exploration.Found f = x.finding();
+    return f != null && f.outcome().kind() == Outcome.Kind.DIVERGED;
+  }
+
+  private static String message(Exploration x) {
+    Exploration.Found f = x.finding();
+    return f == null ? "" : f.outcome().message();
+  }
+
+  private Chooser chooser() {
+    Integer b = bound;
+    if (b != null && b < 0) {
+      throw refused("--bound " + b + ": must be 0 or more");
+    }
+    switch (strategy) {
+      case "dpor":
+        if (b != null) {
+          throw refused("--bound: dpor has none; it explores every class");
+        }
+        return new OptimalDpor();
+      case "preemptions":
+        return new PreemptionBounded(b == null ? 2 : b);
+      case "random":
+        return new RandomWalk(seed);
+      case "pct":
+        if (b != null && b < 1) {
+          throw refused("--bound " + b + ": pct needs 1 or more");
+        }
+        return new Pct(b == null ? 3 : b, seed);
+      case "pos":
+        return new Pos(seed);
+      default:
+        throw refused("no strategy '" + strategy + "'; there are dpor, preemptions, random, pct, pos");
+    }
+  }
+
+  private Schedule read(Path file) {
+    try {
+      Schedule s = Schedule.parse(Files.readString(file));
+      String of = s.facts().get("scenario");
+      if (of != null && !of.equals(name)) {
+        throw refused(file + ": a schedule of scenario " + of + ", not of " + name);
+      }
+      return s;
+    } catch (Schedule.FormatException e) {
+      throw refused(file + ": " + e.getMessage());
+    } catch (IOException e) {
+      throw refused(file + ": cannot be read: " + e.getClass().getSimpleName());
+    }
+  }
+
+  private void write(Path file, Schedule schedule) {
+    try {
+      Files.writeString(file, schedule.text());
+    } catch (IOException e) {
+      throw refused(file + ": cannot be written: " + e.getClass().getSimpleName());
+    }
+  }
+
+  private Mode modeOf(@Nullable Schedule schedule) {
+    String m = mode;
+    if (m == null) {
+      m = schedule == null ? "fixed" : schedule.facts().getOrDefault("mode", "fixed");
+    }
+    return switch (m.toLowerCase(Locale.ROOT)) {
+      case "fixed" -> Mode.FIXED;
+      case "up" -> Mode.UP;
+      default -> throw refused("--mode " + m + ": must be fixed or up");
+    };
+  }
+
+  private Set<Defect> defectsOf(@Nullable Schedule schedule) {
+    List<String> wanted = defects;
+    if (wanted.isEmpty() && schedule != null) {
+      String recorded = schedule.facts().getOrDefault("defects", "none");
+      wanted = recorded.equals("none") ? List.of() : List.of(recorded.split(",", -1));
+    }
+    Set<Defect> set = EnumSet.noneOf(Defect.class);
+    for (String label : wanted) {
+      set.add(
+          Arrays.stream(Defect.values())
+              .filter(d -> d.label().equalsIgnoreCase(label))
+              .findFirst()
+              .orElseThrow(() -> refused("no defect '" + label + "'; there are "
+                  + labels(EnumSet.allOf(Defect.class)).replace(",", ", "))));
+    }
+    return set;
+  }
+
+  /** Returns the defects' names with commas between them, or none. */
+  static String labels(Set<Defect> set) {
+    return set.isEmpty() ? "none" : set.stream().sorted().map(Defect::label).collect(Collectors.joining(","));
+  }
+}

@@ -1,0 +1,105 @@
+package dev.faultline.stress.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.faultline.lin.explore.Exploration;
+import dev.faultline.lin.explore.Exploration.Found;
+import dev.faultline.lin.explore.Exploration.Verdict;
+import dev.faultline.lin.explore.kernel.ScenarioProgram;
+import dev.faultline.vm.base.Mode;
+import java.io.PrintWriter;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** Tells what an exploration saw: as text, or as one JSON document. */
+final class ExploreOutput {
+  private static final int SCHEMA = 1;
+
+  private final PrintWriter out;
+  private final boolean json;
+
+  ExploreOutput(PrintWriter out, boolean json) {
+    this.out = out;
+    this.json = json;
+  }
+
+  /**
+   * Reports.
+   *
+   * @param simplest the finding after shrinking, or null for the one in {@code x}
+   */
+  void report(ScenarioProgram p, String strategy, Exploration x, @Nullable Found simplest) {
+    Found found = simplest == null ? x.finding() : simplest;
+    if (json) {
+      out.println(document(p, strategy, x, found));
+    } else {
+      text(p, strategy, x, found);
+    }
+    out.flush();
+  }
+
+  private void text(ScenarioProgram p, String strategy, Exploration x, @Nullable Found found) {
+    out.println(p.scenario().name() + ": " + verdict(strategy, x));
+    if (!x.note().isEmpty()) {
+      out.println("note: " + x.note());
+    }
+    if (found == null) {
+      return;
+    }
+    out.println(found.outcome().kind().name().toLowerCase(Locale.ROOT) + ": " + found.outcome().message());
+    out.print(found.trace());
+    out.println("schedule, of " + found.schedule().switches() + " switches; put it into a file and show it again with");
+    out.println("  ./faultline explore " + p.scenario().name() + options(p) + " --replay FILE");
+    out.print(found.schedule().text());
+  }
+
+  private static String options(ScenarioProgram p) {
+    StringBuilder b = new StringBuilder();
+    p.defects().stream().sorted().forEach(d -> b.append(" --defect ").append(d.label()));
+    return b.append(p.mode() == Mode.UP ? " --mode up" : "").toString();
+  }
+
+  private static String verdict(String strategy, Exploration x) {
+    String counts = String.format(Locale.ROOT, "%,d executions, %,d steps, %.1f s", x.executions(), x.steps(),
+        x.nanos() / 1e9);
+    if (strategy.equals("replay")) {
+      return (x.finding() == null ? "replayed, nothing found" : "replayed, found again") + " (" + counts + ")";
+    }
+    return switch (x.verdict()) {
+      case FINDING -> "finding (" + counts + ")";
+      case COMPLETE ->
+          (strategy.equals("dpor") ? "complete: all " + x.executions() + " classes of schedules" : "complete")
+              + ", nothing found (" + counts + (x.redundant() > 0 ? ", " + x.redundant() + " redundant" : "") + ")";
+      case BOUNDED -> "complete within the bound, nothing found; there are more schedules beyond (" + counts + ")";
+      case STOPPED -> "stopped at the limit, nothing found (" + counts + ")";
+    };
+  }
+
+  private static String document(ScenarioProgram p, String strategy, Exploration x, @Nullable Found found) {
+    ObjectNode n = new ObjectMapper().createObjectNode();
+    n.put("schema", SCHEMA);
+    n.put("scenario", p.scenario().name());
+    n.put("mode", p.mode().name().toLowerCase(Locale.ROOT));
+    n.put("defects", ExploreCommand.labels(p.defects()));
+    n.put("strategy", strategy);
+    n.put("verdict", x.verdict().name().toLowerCase(Locale.ROOT));
+    n.put("executions", x.executions());
+    if (x.verdict() == Verdict.COMPLETE && strategy.equals("dpor")) {
+      n.put("classes", x.executions());
+    }
+    n.put("redundant", x.redundant());
+    n.put("steps", x.steps());
+    n.put("seconds", x.nanos() / 1e9);
+    n.put("note", x.note());
+    if (found != null) {
+      ObjectNode f = n.putObject("finding");
+      f.put("kind", found.outcome().kind().name().toLowerCase(Locale.ROOT));
+      f.put("message", found.outcome().message());
+      f.put("execution", found.execution());
+      f.put("switches", found.schedule().switches());
+      f.put("schedule", found.schedule().text());
+      f.put("trace", found.trace());
+    }
+    return n.toString();
+  }
+}

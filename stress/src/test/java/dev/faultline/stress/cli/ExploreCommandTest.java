@@ -1,0 +1,86 @@
+package dev.faultline.stress.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+@Timeout(value = 60, unit = TimeUnit.SECONDS)
+final class ExploreCommandTest {
+  private StringWriter out = new StringWriter();
+  private StringWriter err = new StringWriter();
+
+  private int execute(String... args) {
+    out = new StringWriter();
+    err = new StringWriter();
+    CommandLine line = Main.commandLine();
+    line.setOut(new PrintWriter(out, true));
+    line.setErr(new PrintWriter(err, true));
+    return line.execute(args);
+  }
+
+  private void refuses(String why, String... args) {
+    assertThat(execute(args)).isEqualTo(Main.USAGE);
+    assertThat(out.toString()).isEmpty();
+    assertThat(err.toString().trim().lines()).singleElement().asString().contains(why);
+  }
+
+  @Test
+  void scenarios_areListedAndShown() {
+    assertThat(execute("scenarios")).isEqualTo(Main.OK);
+    assertThat(out.toString()).contains("two-faulters", "munmap-access");
+    assertThat(execute("scenarios", "show", "fork-store")).isEqualTo(Main.OK);
+    assertThat(out.toString()).contains("story", "I-62", "16 frames");
+    refuses("no scenario 'x'; there are two-faulters", "scenarios", "show", "x");
+  }
+
+  @Test
+  void exploration_isComplete() {
+    assertThat(execute("explore", "fault-munmap")).isEqualTo(Main.OK);
+    assertThat(out.toString()).contains("complete: all", "classes of schedules, nothing found");
+  }
+
+  @Test
+  void finding_isSavedAndReplayed(@TempDir Path dir) throws Exception {
+    Path file = dir.resolve("schedule");
+    String[] args = {
+      "explore", "munmap-access", "--defect", "h-localflush", "--strategy", "pct", "--json", "--save", file.toString()
+    };
+    assertThat(execute(args)).isEqualTo(Main.FINDING);
+    JsonNode found = new ObjectMapper().readTree(out.toString());
+    assertThat(found.get("verdict").asText()).isEqualTo("finding");
+    assertThat(found.get("finding").get("message").asText()).contains("I-");
+    assertThat(execute("explore", "munmap-access", "--replay", file.toString())).isEqualTo(Main.FINDING);
+    assertThat(out.toString()).contains("found again", found.get("finding").get("message").asText());
+    refuses("a schedule of scenario munmap-access", "explore", "fork-store", "--replay", file.toString());
+    Files.writeString(file, Files.readString(file).replace("schedule 1", "schedule 9"));
+    refuses("a schedule of version 9", "explore", "munmap-access", "--replay", file.toString());
+  }
+
+  @Test
+  void badUsage_getsOneLine() {
+    refuses("no scenario 'nope'", "explore", "nope");
+    refuses("no strategy 'luck'", "explore", "fork-store", "--strategy", "luck");
+    refuses("no defect 'H-NOPE'; there are H-BYPASS-LE", "explore", "fork-store", "--defect", "H-NOPE");
+    refuses("--executions 0: must be 1 or more", "explore", "fork-store", "--executions", "0");
+    refuses("--seconds 0: must be 1 or more", "explore", "fork-store", "--seconds", "0");
+    refuses("--bound", "explore", "fork-store", "--bound", "2");
+    refuses("cannot be read", "explore", "fork-store", "--replay", "/no/such/file");
+  }
+
+  @Test
+  void budget_stopsSampling() {
+    assertThat(execute("explore", "cow-both", "--strategy", "pos", "--executions", "20", "--json"))
+        .isEqualTo(Main.OK);
+    assertThat(out.toString()).contains("\"verdict\":\"stopped\"", "\"executions\":20");
+  }
+}
