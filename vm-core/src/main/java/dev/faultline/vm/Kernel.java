@@ -71,7 +71,8 @@ public final class Kernel implements AutoCloseable {
     machine = new Machine(config.machine(), world);
     int frames = config.machine().frames();
     int buckets = Math.min(256, Integer.highestOneBit(Math.max(4, frames / 4)));
-    domain = new SyncDomain(config.mode(), config.defects(), world, machine.clock(), config.witness(), buckets, Event.count());
+    domain = new SyncDomain(config.mode(), config.defects(), world, machine.clock(), config.witness(), buckets,
+        Event.count());
     pages = new ResidentPages(domain, machine.memory(), config.thresholds(), config.machine().stamps(),
         config.poison());
     if (config.allocationFaults() != null) {
