@@ -2,9 +2,12 @@ package dev.faultline.stress.jcstress;
 
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.ThreadStrands;
+import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.sync.Channel;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** Makes jcstress's threads what the machine and the kernel expect their callers to be. */
@@ -37,23 +40,38 @@ final class Actors {
   }
 
   /**
-   * Lets the two actors of a sample begin together, as far as that goes: whoever comes first waits a moment. Orders
-   * what came before it on either side, so it is for races between whole operations, not for those between two words.
+   * Runs what may corrupt the kernel's lists, as NAIVE mode does.
+   *
+   * @return whether the kernel panicked, or tripped over a link that was not there
+   */
+  static boolean panics(Runnable naive) {
+    try {
+      naive.run();
+      return false;
+    } catch (KernelPanic | RuntimeException e) {
+      return true;
+    }
+  }
+
+  /**
+   * Lets the two actors of a sample begin together, as far as that goes: whoever comes first waits a moment, and then
+   * both wait some random nanoseconds more, so that every overlap of what follows has its turn. Orders what came before
+   * it on either side, so it is for races between whole operations, not for those between two words.
    */
   static final class Meeting {
     private static final int PATIENCE = 2_000;
+    private static final int JITTER = 32;
 
-    private volatile int first;
-    private volatile int second;
+    private final AtomicInteger arrived = new AtomicInteger();
 
-    /** Arrives as actor 0 or 1. */
-    void arrive(int actor) {
-      if (actor == 0) {
-        first = 1;
-      } else {
-        second = 1;
+    /** Arrives as one of the two. */
+    void arrive() {
+      int jitter = ThreadLocalRandom.current().nextInt(JITTER);
+      arrived.getAndIncrement();
+      for (int i = 0; i < PATIENCE && arrived.get() < 2; i++) {
+        Thread.onSpinWait();
       }
-      for (int i = 0; i < PATIENCE && (first == 0 || second == 0); i++) {
+      for (int i = 0; i < jitter; i++) {
         Thread.onSpinWait();
       }
     }
@@ -84,13 +102,18 @@ final class Actors {
      * @return whether it had to be woken here
      */
     boolean wasLost(SyncDomain domain, Channel channel) {
+      return wasLost(channel, () -> domain.sleepQueues().wakeup(channel));
+    }
+
+    /** The same, where it takes more than a wakeup to get the sleeper out. */
+    boolean wasLost(Channel channel, Runnable rescue) {
       boolean lost = false;
       Strand me = strand();
       for (int i = 0; !done; i++) {
         KThread t = thread;
         if (t != null && t.sleepChannel() == channel) {
           lost = true;
-          domain.sleepQueues().wakeup(channel);
+          rescue.run();
         }
         me.pause(i);
       }
