@@ -28,6 +28,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     subcommands = {
       RunCommand.class,
       SoakCommand.class,
+      JcstressCommand.class,
       ExploreCommand.class,
       ScenariosCommand.class,
       BenchCommand.class,
@@ -103,7 +104,7 @@ public final class Main implements Runnable {
   }
 
   /** Bad usage and bad input get one line, and a document of their own where JSON was asked for. */
-  private static int refuse(ParameterException e, String[] args) {
+  static int refuse(ParameterException e, String[] args) {
     CommandLine command = e.getCommandLine();
     String why = oneLine(command, e);
     if (List.of(args).contains(JSON)) {
