@@ -488,8 +488,8 @@ final class Controller extends ExecutionState {
   }
 
   void unpark(ControlledStrand s) {
-    if (!aborting && !s.ended) {
-      s.permit = true;
+    if (!aborting) {
+      s.permit = true; // also of one that has ended: whether it has is no less a race
       effect(Names.permit(s.key), Steps.SIGNAL);
     }
   }

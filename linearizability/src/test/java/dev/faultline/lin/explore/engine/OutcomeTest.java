@@ -104,6 +104,18 @@ class OutcomeTest {
   }
 
   @Test
+  void failedCompareAndSets_commute() {
+    Exploration x =
+        all(
+            strands -> {
+              SharedWord w = new SharedWord("w", 1);
+              return Programs.trial(3, i -> assertThat(w.compareAndSet(0, 2)).isFalse());
+            });
+    assertThat(x.verdict()).isEqualTo(Verdict.COMPLETE);
+    assertThat(x.executions()).isEqualTo(1);
+  }
+
+  @Test
   void lostWakeup_isADeadlockOfTheSleeper() {
     boolean[] rights = {true, false};
     for (boolean right : rights) {

@@ -1,0 +1,138 @@
+package dev.faultline.lin.explore.dpor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.faultline.hw.strand.Strand;
+import dev.faultline.lin.explore.Programs;
+import dev.faultline.lin.explore.Programs.NamedLock;
+import dev.faultline.lin.explore.engine.Outcome;
+import dev.faultline.lin.explore.engine.Program;
+import dev.faultline.lin.explore.engine.Session;
+import dev.faultline.lin.explore.engine.SharedWord;
+import dev.faultline.lin.explore.engine.Trial;
+import dev.faultline.lin.explore.strategy.PreemptionBounded;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** On random small programs the reduction explores exactly the classes that all schedules together have, each once. */
+@Timeout(value = 120, unit = TimeUnit.SECONDS)
+class BruteForceTest {
+  private static final int SCHEDULES_MAX = 2_000;
+
+  /** Operations of each strand: what, and on which of two things each. */
+  private record Ops(int[][][] ops) {
+    static Ops random(SplittableRandom r) {
+      int[][][] all = new int[2 + r.nextInt(2)][][];
+      for (int i = 0; i < all.length; i++) {
+        all[i] = new int[1 + r.nextInt(3)][];
+        for (int k = 0; k < all[i].length; k++) {
+          all[i][k] = new int[] {r.nextInt(9), r.nextInt(2), r.nextInt(2)};
+        }
+      }
+      return new Ops(all);
+    }
+
+    Program program() {
+      return strands -> {
+        SharedWord[] words = Programs.words("w", 2);
+        NamedLock[] locks = {new NamedLock("l0"), new NamedLock("l1")};
+        Strand[] actors = new Strand[ops.length];
+        List<Trial.Actor> all = new ArrayList<>();
+        for (int i = 0; i < ops.length; i++) {
+          int n = i;
+          Runnable body =
+              () -> {
+                for (int[] op : ops[n]) {
+                  step(op, n, words, locks, actors);
+                }
+              };
+          all.add(new Trial.Actor("t" + i, () -> actors[n] = Strand.current(), body, null));
+        }
+        return () -> all;
+      };
+    }
+
+    private static void step(int[] op, int i, SharedWord[] words, NamedLock[] locks, Strand[] actors) {
+      SharedWord w = words[op[1]];
+      NamedLock lock = locks[op[2]];
+      switch (op[0]) {
+        case 0 -> w.get();
+        case 1 -> w.set(i);
+        case 2 -> w.compareAndSet(0, 1 + i);
+        case 3 -> {
+          lock.lock();
+          w.get();
+          lock.unlock();
+        }
+        case 4 -> {
+          if (lock.tryAcquire(Strand.current())) {
+            w.set(5);
+            lock.unlock();
+          }
+        }
+        case 5 -> {
+          lock.lock();
+          locks[1 - op[2]].lock();
+          locks[1 - op[2]].unlock();
+          lock.unlock();
+        }
+        case 6 -> {
+          if (w.get() == 0) {
+            Strand.current().park();
+          }
+        }
+        case 7 -> {
+          w.getAndAdd(1);
+          actors[(i + 1) % actors.length].unpark();
+        }
+        default -> actors[(i + 1) % actors.length].unpark();
+      }
+    }
+
+    @Override
+    public String toString() {
+      return Arrays.deepToString(ops);
+    }
+  }
+
+  @Test
+  void reduction_exploresEachClassOnce() {
+    SplittableRandom seeds = new SplittableRandom(5);
+    int compared = 0;
+    long classes = 0;
+    for (int n = 0; n < Integer.getInteger("faultline.explore.programs", 120); n++) {
+      Ops ops = Ops.random(seeds.split());
+      ClassSketch sketch = new ClassSketch();
+      Set<Long> all = new HashSet<>();
+      int[] left = {SCHEDULES_MAX};
+      try (Session s = new Session(ops.program(), new PreemptionBounded(1000), Session.Options.DEFAULT)) {
+        s.run(
+            (e, o) -> {
+              all.add(sketch.of(e));
+              return --left[0] > 0;
+            });
+      }
+      if (left[0] <= 0) {
+        continue;
+      }
+      OptimalDpor dpor = new OptimalDpor();
+      Set<Long> explored = new HashSet<>();
+      try (Session s = new Session(ops.program(), dpor, Session.Options.DEFAULT)) {
+        s.run((e, o) -> o.kind() == Outcome.Kind.COVERED || explored.add(sketch.of(e)) || !all.isEmpty());
+      }
+      assertThat(explored).as("classes of program %d: %s", n, ops).isEqualTo(all);
+      assertThat(dpor.classes()).as("executions of program %d: %s", n, ops).isEqualTo(all.size());
+      compared++;
+      classes += all.size();
+    }
+    assertThat(compared).isGreaterThan(40);
+    assertThat(classes).isGreaterThan(150);
+  }
+}
