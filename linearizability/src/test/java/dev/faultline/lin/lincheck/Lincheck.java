@@ -86,7 +86,8 @@ final class Lincheck {
         .isInstanceOf(LincheckAssertionError.class);
   }
 
-  private static void check(Class<?> suite, Class<?> specification, Script script, int invocations) {
+  /** Model checks one scenario. */
+  static void check(Class<?> suite, Class<?> specification, Script script, int invocations) {
     modelChecking = true;
     modelCheckingOptions()
         .sequentialSpecification(specification)
@@ -95,6 +96,19 @@ final class Lincheck {
         .iterations(0)
         .invocationsPerIteration(invocations)
         .check(suite);
+  }
+
+  /** Stresses a suite that is wrong, in a scenario that shows it soon; it must be found out. */
+  static void stressFinds(Class<?> suite, Class<?> specification, Script script) {
+    modelChecking = false;
+    StressOptions o =
+        new StressOptions()
+            .sequentialSpecification(specification)
+            .addCustomScenario(script.scenario(suite))
+            .minimizeFailedScenario(false)
+            .iterations(0)
+            .invocationsPerIteration(INVOCATIONS_TO_FIND);
+    assertThatThrownBy(() -> o.check(suite)).isInstanceOf(LincheckAssertionError.class);
   }
 
   /** Model checks a body that starts threads of its own. */
