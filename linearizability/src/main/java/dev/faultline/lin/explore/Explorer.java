@@ -123,8 +123,8 @@ public final class Explorer {
     if (!exhausted) {
       return Verdict.STOPPED;
     }
-    if (chooser instanceof OptimalDpor) {
-      return Verdict.COMPLETE;
+    if (chooser instanceof OptimalDpor d) { // steps that surprise it prove that it does not see all dependencies
+      return d.divergences() == 0 ? Verdict.COMPLETE : Verdict.STOPPED;
     }
     if (chooser instanceof PreemptionBounded p) {
       return p.isComplete() ? Verdict.COMPLETE : Verdict.BOUNDED;
