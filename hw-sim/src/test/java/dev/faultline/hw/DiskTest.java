@@ -355,7 +355,7 @@ final class DiskTest {
     long one = timeOf(new DiskProfile("test", 10_000_000, 0, 0, 0, 1, DiskProfile.Order.FIFO, false));
     long eight = timeOf(new DiskProfile("test", 10_000_000, 0, 0, 0, 8, DiskProfile.Order.FIFO, false));
     assertThat(one).isGreaterThanOrEqualTo(80_000_000);
-    assertThat(eight).isGreaterThanOrEqualTo(10_000_000).isLessThan(70_000_000);
+    assertThat(eight).isGreaterThanOrEqualTo(10_000_000).isLessThan(one); // a loaded machine delays both
   }
 
   private static long timeOf(DiskProfile profile) {
