@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 public final class SoakRun {
   private static final long LOOK_NANOS = 20_000_000;
   private static final long GIVE_UP_NANOS = 5_000_000_000L;
+  private static final long WORLD_NANOS = 300_000_000_000L; // the slowest takes a few seconds, on a quiet machine
 
   /**
    * What a world did.
@@ -77,7 +78,7 @@ public final class SoakRun {
     running = run;
     run.start();
     checks.start();
-    boolean ended = watch(kernel, run, findings);
+    boolean ended = watch(kernel, run, findings, began);
     running = null;
     checks.stop();
     Throwable death = kernel.death();
@@ -110,7 +111,7 @@ public final class SoakRun {
   }
 
   /** Waits for the end of a run; ends it at its first finding. False if the kernel had to be left as it was. */
-  private boolean watch(Kernel kernel, KernelRun run, Findings findings) {
+  private boolean watch(Kernel kernel, KernelRun run, Findings findings, long began) {
     HangDetector hang = new HangDetector(kernel, run::commandsDone);
     long giveUp = Long.MAX_VALUE;
     while (!run.await(LOOK_NANOS)) {
@@ -125,6 +126,9 @@ public final class SoakRun {
         return false;
       }
       Finding f = hang.look(now);
+      if (f == null && now - began >= WORLD_NANOS) {
+        f = hang.overdue(now - began);
+      }
       if (f != null) {
         findings.add(f.kind(), f.message(), f.details());
         return false;

@@ -68,6 +68,16 @@ public final class HangDetector {
     return null;
   }
 
+  /**
+   * Returns the finding that a run has not ended though it is many times as old as any that ends: it gets on, but so
+   * slowly that it is as good as hung (I-60).
+   *
+   * @param age host time since the run began, nanoseconds
+   */
+  public Finding overdue(long age) {
+    return finding("I-60 not ended after " + age / 1_000_000_000 + " s", WaitForGraph.of(kernel.domain()));
+  }
+
   /** Whether nothing in this kernel can move, if the snapshot was of one instant. */
   private boolean isStill(WaitForGraph g) {
     int live = kernel.processes().live();

@@ -34,15 +34,19 @@ final class PageoutScan {
    * Progress  is a page freed, cached, or written well. Writes that were only started, and aging, count for a few
    *           passes in a row and no more: where every write fails, the same dirty pages go round from queue to queue
    *           for ever, each pass starting something. A pass without progress is followed by a rest.
-   * Killing   3.5 F, after several passes without progress (in one alone, every lock may have been missed): when there
-   *           is no swap or it is full and no write under way will give a clean page; or when writes, however many are
-   *           under way, have only failed meanwhile: a disk that has gone bad is as good as a full one.
+   * Despair   After FRUITLESS_MAX passes in a row without progress references save no page any more. Hardware may load
+   *           translations unasked and set R (HW6), as often as the sleepers that each pass wakes run in vain: every
+   *           page would stay young for ever, with one frame too few (I-60).
+   * Killing   3.5 F, after some passes of despair (in one pass alone, every lock may have been missed): when there is no
+   *           swap or it is full and no write under way will give a clean page; or when writes, however many are under
+   *           way, have only failed meanwhile: a disk that has gone bad is as good as a full one.
    */
   private static final int MAXSCAN = 1024;
   private static final int ACT_ADVANCE = 3;
   private static final int ACT_DECLINE = 1;
   private static final int ACT_MAX = 100;
   private static final int FRUITLESS_MAX = 8; // a new page ages from 5 to 0 and is examined once more in fewer passes
+  private static final int DESPAIR_MAX = FRUITLESS_MAX + 4; // and a page is deactivated, written, cached in fewer
 
   private final ResidentPages pages; // (C)
   private final VmPageQueues queues; // (C)
@@ -102,8 +106,8 @@ final class PageoutScan {
     if (noteProgress()) {
       return true;
     }
-    if (fruitless < FRUITLESS_MAX) {
-      return moved + started > 0;
+    if (fruitless < DESPAIR_MAX) {
+      return fruitless < FRUITLESS_MAX && moved + started > 0;
     }
     int[] queued = queues.lengths();
     boolean full = started == 0 && !swap.isUsable() && !swap.isBusy();
@@ -125,6 +129,11 @@ final class PageoutScan {
     writtenBefore = written;
     failedBefore = failed;
     return progress;
+  }
+
+  /** Returns whether so many passes have gained nothing that references no longer save a page. */
+  private boolean despairs() {
+    return fruitless >= FRUITLESS_MAX;
   }
 
   /** Tells that memory is fine: what failed before says nothing about the next shortage. */
@@ -161,7 +170,7 @@ final class PageoutScan {
       return;
     }
     collectReference(o, m);
-    if (m.isReferenced() || m.isWanted()) {
+    if ((m.isReferenced() && !despairs()) || m.isWanted()) {
       m.setReferenced(false);
       queues.activateLocked(m);
       m.setActCount(Math.min(m.actCount() + ACT_ADVANCE, ACT_MAX + ACT_ADVANCE - 1));
@@ -263,7 +272,7 @@ final class PageoutScan {
       }
       aged++;
       collectReference(o, m);
-      if (o.refCount() != 0 && m.isReferenced()) {
+      if (o.refCount() != 0 && m.isReferenced() && !despairs()) {
         m.setReferenced(false);
         if (m.actCount() < ACT_MAX) {
           m.setActCount(m.actCount() + ACT_ADVANCE);
@@ -273,7 +282,7 @@ final class PageoutScan {
         continue;
       }
       m.setReferenced(false);
-      m.setActCount(Math.max(0, m.actCount() - ACT_DECLINE));
+      m.setActCount(despairs() ? 0 : Math.max(0, m.actCount() - ACT_DECLINE));
       moved++;
       if (m.actCount() != 0) {
         rotate(o, m);

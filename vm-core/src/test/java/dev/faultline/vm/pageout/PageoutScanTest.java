@@ -560,7 +560,8 @@ final class PageoutScanTest {
 
   @Nested
   class Killing {
-    private static final int PATIENCE = 8; // passes without progress
+    private static final int PATIENCE = 12; // passes without progress before anybody is killed
+    private static final int RESPECT = 8; // passes without progress before references save nothing
 
     private void passes(int n) {
       for (int i = 0; i < n; i++) {
@@ -668,14 +669,33 @@ final class PageoutScanTest {
     void agingAlone_bringsAnotherPassAtOnce_onlySoOften() {
       swap.usable = false;
       VmPage m = bed.put(o, 0, 1);
+      bed.cleaner.failing.add(0L);
       leaveFree(1);
       int atOnce = 0;
       for (int i = 0; i < 3 * PATIENCE; i++) {
-        m.setReferenced(true); // never inactive
+        m.setReferenced(true);
         atOnce += scan.scan() ? 1 : 0;
       }
-      assertThat(atOnce).isEqualTo(PATIENCE - 1);
+      assertThat(atOnce).isEqualTo(RESPECT - 1);
       assertThat(victims.asked).isPositive();
+    }
+
+    @Test
+    void aPageThatHardwareReferencesAllTheTime_isTakenAllTheSame_whereNothingElseHelps() {
+      VmPage m = clean(0);
+      bed.queues.activate(m);
+      bed.mappings.map(m, false);
+      leaveFree(1);
+      for (int i = 0; i <= RESPECT; i++) {
+        assertQueue(m, VmPage.QUEUE_ACTIVE);
+        bed.mappings.touch(m); // HW6: the TLB loads what it likes
+        scan.scan();
+      }
+      assertQueue(m, VmPage.QUEUE_INACTIVE);
+      bed.mappings.touch(m);
+      assertThat(scan.scan()).as("progress").isTrue();
+      assertQueue(m, VmPage.QUEUE_FREE);
+      assertThat(victims.asked).isZero();
     }
   }
 }
