@@ -37,9 +37,9 @@ final class PageoutScan {
    * Despair   After FRUITLESS_MAX passes in a row without progress references save no page any more. Hardware may load
    *           translations unasked and set R (HW6), as often as the sleepers that each pass wakes run in vain: every
    *           page would stay young for ever, with one frame too few (I-60).
-   * Killing   3.5 F, after some passes of despair (in one pass alone, every lock may have been missed): when there is no
-   *           swap or it is full and no write under way will give a clean page; or when writes, however many are under
-   *           way, have only failed meanwhile: a disk that has gone bad is as good as a full one.
+   * Killing   3.5 F, after some passes of despair (in one pass alone, every lock may have been missed): when there is
+   *           no swap or it is full and no write under way will give a clean page; or when writes, however many are
+   *           under way, have only failed meanwhile: a disk that has gone bad is as good as a full one.
    */
   private static final int MAXSCAN = 1024;
   private static final int ACT_ADVANCE = 3;
