@@ -52,6 +52,9 @@ public record KernelConfig(
   }
 
   /** Returns vm_object_cache_max for a machine of so many frames (vm-semantics 1.6). */
+    if (mode == Mode.NAIVE) {
+      defects.add(Defect.H_SPL); // vm-semantics 5.6
+    }
   static int defaultCacheMax(int frames) {
     return 84 + (frames > 1000 ? (frames - 1000) / 4 : 0);
   }

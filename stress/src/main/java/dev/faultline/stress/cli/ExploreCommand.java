@@ -20,7 +20,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
@@ -76,7 +75,10 @@ final class ExploreCommand implements Callable<Integer> {
       description = "Ends after so many seconds (default " + SECONDS_DEFAULT + " without --executions).")
   private @Nullable Long seconds;
 
-  @Option(names = "--defect", paramLabel = "NAME", description = "Boots the kernel with a defect; may be repeated.")
+  @Option(
+      names = "--defect",
+      paramLabel = "NAME",
+      description = "Boots the kernel with a defect, or HISTORICAL; may be repeated.")
   private List<String> defects = new ArrayList<>();
 
   @Option(names = "--mode", paramLabel = "MODE", description = "fixed (default) or up.")
@@ -233,12 +235,11 @@ final class ExploreCommand implements Callable<Integer> {
     }
     Set<Defect> set = EnumSet.noneOf(Defect.class);
     for (String label : wanted) {
-      set.add(
-          Arrays.stream(Defect.values())
-              .filter(d -> d.label().equalsIgnoreCase(label))
-              .findFirst()
-              .orElseThrow(() -> refused("no defect '" + label + "'; there are "
-                  + labels(EnumSet.allOf(Defect.class)).replace(",", ", "))));
+      try {
+        set.addAll(Defect.named(label));
+      } catch (IllegalArgumentException e) {
+        throw refused(e.getMessage());
+      }
     }
     return set;
   }

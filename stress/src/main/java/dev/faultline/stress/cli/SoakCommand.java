@@ -18,12 +18,10 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.TypeConversionException;
 
 /** {@code faultline soak}: random worlds under every detector, for a time. */
 @Command(
@@ -36,20 +34,6 @@ import picocli.CommandLine.TypeConversionException;
     sortOptions = false)
 final class SoakCommand implements Callable<Integer> {
   private static final int SCHEMA = 1;
-
-  static final class DefectName implements ITypeConverter<Defect> {
-    @Override
-    public Defect convert(String text) {
-      List<String> labels = new ArrayList<>();
-      for (Defect d : Defect.values()) {
-        if (d.label().equalsIgnoreCase(text)) {
-          return d;
-        }
-        labels.add(d.label());
-      }
-      throw new TypeConversionException("must be one of " + String.join(", ", labels) + ", but is " + text);
-    }
-  }
 
   @Option(names = "--minutes", paramLabel = "M", description = "For so long (1, if --programs is not given).")
   @Nullable Double minutes;
@@ -69,9 +53,9 @@ final class SoakCommand implements Callable<Integer> {
   @Option(names = "--repeat", paramLabel = "N", defaultValue = "1", description = "With --world: so many times (1).")
   int repeat;
 
-  @Option(names = "--defect", paramLabel = "NAME", converter = DefectName.class,
-      description = "Boots every kernel with this defect; may be given more than once.")
-  List<Defect> defects = new ArrayList<>();
+  @Option(names = "--defect", paramLabel = "NAME",
+      description = "Boots every kernel with this defect, or HISTORICAL; may be given more than once.")
+  List<String> defects = new ArrayList<>();
 
   @Option(names = "--workers", paramLabel = "N", description = "Worlds side by side (as many as processors here).")
   @Nullable Integer workers;
@@ -126,10 +110,22 @@ final class SoakCommand implements Callable<Integer> {
     require(world == null || alone, "--world goes with neither --minutes nor --programs");
     double m = minutes != null ? minutes : programs != null || world != null ? 1e6 : 1;
     List<Mode> modes = mode == null ? List.of(Mode.FIXED, Mode.UP) : List.of(mode.mode);
-    Set<Defect> d = defects.isEmpty() ? EnumSet.noneOf(Defect.class) : EnumSet.copyOf(defects);
+    Set<Defect> d = defects();
     int count = world != null ? 1 : programs != null ? programs : Integer.MAX_VALUE / 2;
     int side = world != null ? 1 : workers != null ? workers : Runtime.getRuntime().availableProcessors();
     return new Soak.Plan(seed, world == null ? 0 : world, count, (long) (m * 60e9), modes, d, side, keepGoing);
+  }
+
+  private Set<Defect> defects() {
+    Set<Defect> set = EnumSet.noneOf(Defect.class);
+    for (String name : defects) {
+      try {
+        set.addAll(Defect.named(name));
+      } catch (IllegalArgumentException e) {
+        throw new ParameterException(spec.commandLine(), "--defect: " + e.getMessage(), e);
+      }
+    }
+    return set;
   }
 
   private void require(boolean holds, String why) {

@@ -128,7 +128,12 @@ public record SoakWorld(
     StringBuilder s = new StringBuilder("./faultline soak --seed ");
     s.append(planSeed).append(" --world ").append(index);
     s.append(" --mode ").append(mode.name().toLowerCase(Locale.ROOT));
-    for (Defect d : defects) {
+    Set<Defect> others = defects.isEmpty() ? Set.of() : EnumSet.copyOf(defects);
+    if (others.containsAll(Defect.historical())) {
+      s.append(" --defect ").append(Defect.HISTORICAL);
+      others.removeAll(Defect.historical());
+    }
+    for (Defect d : others) {
       s.append(" --defect ").append(d.label());
     }
     return s.toString();

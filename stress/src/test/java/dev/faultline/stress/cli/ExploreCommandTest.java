@@ -70,7 +70,7 @@ final class ExploreCommandTest {
   void badUsage_getsOneLine() {
     refuses("no scenario 'nope'", "explore", "nope");
     refuses("no strategy 'luck'", "explore", "fork-store", "--strategy", "luck");
-    refuses("no defect 'H-NOPE'; there are H-BYPASS-LE", "explore", "fork-store", "--defect", "H-NOPE");
+    refuses("no defect 'H-NOPE'; there are HISTORICAL, H-COUNTERS", "explore", "fork-store", "--defect", "H-NOPE");
     refuses("--executions 0: must be 1 or more", "explore", "fork-store", "--executions", "0");
     refuses("--seconds 0: must be 1 or more", "explore", "fork-store", "--seconds", "0");
     refuses("--bound", "explore", "fork-store", "--bound", "2");

@@ -45,6 +45,12 @@ final class SoakCommandTest {
   }
 
   @Test
+  void historical_isSelectableAsOne() {
+    soak("--programs 1 --mode up --defect HISTORICAL");
+    assertThat(out.toString().lines().findFirst().orElseThrow()).contains("with [H-COUNTERS, ").contains("H-QCOLL");
+  }
+
+  @Test
   void json_isOneDocumentALine_andPlanGoesElsewhere() throws Exception {
     assertThat(soak("--programs 3 --mode up --json")).isEqualTo(Main.OK);
     JsonNode verdict = new ObjectMapper().readTree(out.toString());

@@ -1,6 +1,8 @@
 package dev.faultline.vm.base;
 
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 
 /**
@@ -8,6 +10,10 @@ import java.util.Set;
  * museum), selected when a kernel boots and consulted at the one place where the step, lock, check or order is dropped.
  */
 public enum Defect {
+  /** Event counters are plain words that all threads share, so that counts are lost (R1). */
+  H_COUNTERS("H-COUNTERS"),
+  /** Who sleeps lets go of the interlock first and queues up then: what spl does not keep out is missed (5.6). */
+  H_SPL("H-SPL"),
   /** Bypass tests one page too many; merely conservative (3.3). */
   H_BYPASS_LE("H-BYPASS-LE"),
   /** The forward end test of the pageout cluster is off by one page; harmless (3.5). */
@@ -69,5 +75,41 @@ public enum Defect {
   /** Returns what every mode boots with: the three harmless ones. */
   public static Set<Defect> defaults() {
     return EnumSet.of(H_BYPASS_LE, H_CLUSTER_GT, H_PROTECT_MASK);
+  }
+
+  /**
+   * Returns the set HISTORICAL: every historical switch but H-KILLWAIT, which is part of no set, and H-SPL, which is
+   * how UP sleeps anyway, which NAIVE adds by itself, and which FIXED, without an spl, cannot express.
+   */
+  public static Set<Defect> historical() {
+    Set<Defect> set = EnumSet.noneOf(Defect.class);
+    for (Defect d : values()) {
+      if (d.label.startsWith("H-") && d != H_KILLWAIT && d != H_SPL) {
+        set.add(d);
+      }
+    }
+    return set;
+  }
+
+  /** The name of the set {@link #historical} on a command line. */
+  public static final String HISTORICAL = "HISTORICAL";
+
+  /**
+   * Returns the defects that a name on a command line stands for, in upper or lower case: one, or {@link #HISTORICAL}.
+   *
+   * @throws IllegalArgumentException if it stands for none; the message is one line that names those that there are
+   */
+  public static Set<Defect> named(String name) {
+    if (name.equalsIgnoreCase(HISTORICAL)) {
+      return historical();
+    }
+    List<String> labels = new ArrayList<>(List.of(HISTORICAL));
+    for (Defect d : values()) {
+      if (d.label.equalsIgnoreCase(name)) {
+        return EnumSet.of(d);
+      }
+      labels.add(d.label);
+    }
+    throw new IllegalArgumentException("no defect '" + name + "'; there are " + String.join(", ", labels));
   }
 }

@@ -1,5 +1,6 @@
 package dev.faultline.vm.pageout;
 
+import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.PagerReturn;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.object.Cleaner;
@@ -35,12 +36,14 @@ public final class PageoutClean implements Cleaner {
   private final ResidentPages pages; // (C)
   private final VmPageQueues queues; // (C)
   private final FreeList freeList; // (C)
+  private final boolean hClusterGt; // (C)
 
   public PageoutClean(VmObjects objects) {
     this.objects = objects;
     this.pages = objects.pages();
     this.queues = pages.queues();
     this.freeList = pages.freeList();
+    this.hClusterGt = objects.domain().has(Defect.H_CLUSTER_GT);
   }
 
   /** Pages that were put together, and what became of each. */
@@ -113,7 +116,9 @@ public final class PageoutClean implements Cleaner {
     try {
       while (1 + back + forth < CLUSTER && (goBack || goForth)) {
         if (goForth) {
-          VmPage p = candidate(o, m.offset() + (forth + 1L) * size, how);
+          long offset = m.offset() + (forth + 1L) * size;
+          boolean beyond = hClusterGt ? offset > o.size() : offset >= o.size();
+          VmPage p = beyond ? null : candidate(o, offset, how);
           goForth = p != null;
           if (p != null) {
             ahead[forth++] = p;

@@ -1,6 +1,7 @@
 package dev.faultline.vm.sync;
 
 import dev.faultline.hw.strand.Strand;
+import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -19,6 +20,7 @@ public class KThread {
   private final Strand strand; // (C)
   private final String name; // (C)
   private final int id; // (C)
+  private final boolean plainCounts; // (C) H-COUNTERS
   private final long[] events = new long[Event.count()]; // (T) written by the thread, read by anybody (opaque)
 
   /** Whether this is the page daemon (the original's {@code curproc == pageproc}). */
@@ -66,6 +68,7 @@ public class KThread {
     this.id = domain.register(this);
     strand.context = this;
   }
+    this.plainCounts = domain.has(Defect.H_COUNTERS);
 
   /** Returns the calling thread's structure. */
   public static KThread current() {
@@ -101,6 +104,10 @@ public class KThread {
   }
 
   final long eventCount(int i) {
+    if (plainCounts) {
+      domain.countPlainly(strand, i, n);
+      return;
+    }
     return (long) EVENTS.getOpaque(events, i);
   }
 

@@ -3,6 +3,7 @@ package dev.faultline.vm.sync;
 import dev.faultline.hw.Callout;
 import dev.faultline.hw.strand.StepKind;
 import dev.faultline.hw.strand.Strand;
+import dev.faultline.vm.base.Defect;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,9 @@ public final class SleepQueues {
    * Waking     dequeues under W, clears sleepingOn, gives the permit. A sleeper parks until sleepingOn is null, so
    *            stray permits do
    *            no harm. Wakes all, in the order of their arrival.
+   * H-SPL      The interlock is let go before the enqueueing, which spl made one step of on a single processor: in UP
+   *            the token still does. Processes that wait for each other are spared (Kinship): what races in this model
+   *            is memory.
    * UP         the token is what excludes; it is given up after the enqueueing and taken again before the return.
    */
   private static final class Bucket {
@@ -36,9 +40,11 @@ public final class SleepQueues {
 
   private final SyncDomain domain; // (C)
   private final Bucket[] buckets; // (C)
+  private final boolean hSpl; // (C)
 
   SleepQueues(SyncDomain domain, int count) {
     this.domain = domain;
+    this.hSpl = domain.has(Defect.H_SPL);
     buckets = new Bucket[count];
     for (int i = 0; i < count; i++) {
       buckets[i] = new Bucket(domain);
@@ -71,6 +77,12 @@ public final class SleepQueues {
       domain.witness().beforeSleep(t, interlock, channel);
     }
     t.strand().point(StepKind.SLEEP, channel);
+    KMutex release = interlock;
+    if (hSpl && release != null && release.rank() != LockRank.LEAF) {
+      release.unlock();
+      release = null;
+      t.strand().point(StepKind.SLEEP, channel);
+    }
     Bucket b = bucket(channel);
     b.lock.lock();
     t.timedOut = false;
@@ -85,8 +97,8 @@ public final class SleepQueues {
     }
     b.tail = t;
     b.lock.unlock();
-    if (interlock != null) {
-      interlock.unlock();
+    if (release != null) {
+      release.unlock();
     }
     Callout callout = ticks > 0 ? domain.clock().after(ticks, () -> timeout(t, channel, turn)) : null;
     t.beforeSleep();

@@ -1,6 +1,7 @@
 package dev.faultline.vm.sync;
 
 import dev.faultline.hw.Clock;
+import dev.faultline.hw.strand.StepKind;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.vm.base.Defect;
@@ -28,6 +29,7 @@ public final class SyncDomain {
   private final KMutex threadLock; // (C) LockRank.LEAF
   private final List<KThread> threads = new ArrayList<>(); // guarded by threadLock
   private final long[] endedEvents; // guarded by threadLock: counts of threads that ended
+  private final long[] plainEvents; // H-COUNTERS: guarded by nothing, which is what is wrong with it
   private final AtomicInteger starting = new AtomicInteger(); // (A) strands that are not kernel threads yet
   private int nextThread; // guarded by threadLock
 
@@ -60,6 +62,7 @@ public final class SyncDomain {
     this.sleepQueues = new SleepQueues(this, sleepBuckets);
     this.threadLock = KMutex.alwaysReal(this, LockRank.LEAF, "threads");
     this.endedEvents = new long[eventKinds];
+    this.plainEvents = new long[eventKinds];
   }
 
   public Mode mode() {
@@ -136,11 +139,18 @@ public final class SyncDomain {
     }
   }
 
+  /** H-COUNTERS: the original's increment, a load and a store (R1). */
+  void countPlainly(Strand me, int event, long n) {
+    long was = plainEvents[event];
+    me.point(StepKind.ATOMIC, plainEvents);
+    plainEvents[event] = was + n;
+  }
+
   /** Returns the sum over all threads, living and ended, of one event counter. Exact when the kernel is quiet. */
   public long events(int event) {
     threadLock.lock();
     try {
-      long sum = endedEvents[event];
+      long sum = endedEvents[event] + plainEvents[event];
       for (KThread t : threads) {
         sum += t.eventCount(event);
       }

@@ -11,6 +11,7 @@ import dev.faultline.hw.Pte;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.bed.SteppedStrands;
 import dev.faultline.vm.page.VmPage;
 import java.util.ArrayList;
 import java.util.EnumSet;

@@ -14,6 +14,7 @@ import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.Thresholds;
+import dev.faultline.vm.bed.SteppedStrands;
 import dev.faultline.vm.page.PageOwner;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;

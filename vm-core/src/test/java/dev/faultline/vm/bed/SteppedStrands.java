@@ -1,4 +1,4 @@
-package dev.faultline.vm.pmap;
+package dev.faultline.vm.bed;
 
 import dev.faultline.hw.strand.StepKind;
 import dev.faultline.hw.strand.Strand;
@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * So every place of a kernel operation can be tried at which a processor's access, or another operation, may come in
  * between.
  */
-final class SteppedStrands extends Strands {
+public final class SteppedStrands extends Strands {
   private final Stepped first = new Stepped(0, "first");
   private final Stepped second = new Stepped(1, "second");
   private int points; // of the first strand since arm
@@ -72,7 +72,7 @@ final class SteppedStrands extends Strands {
   }
 
   /** Runs something as the second strand, now. */
-  void asSecond(Runnable body) {
+  public void asSecond(Runnable body) {
     inside = true;
     second.become();
     try {
@@ -84,7 +84,7 @@ final class SteppedStrands extends Strands {
   }
 
   /** From now on counts the first strand's schedule points, and lets the second do {@code action} at one of them. */
-  void arm(int at, Runnable body) {
+  public void arm(int at, Runnable body) {
     points = 0;
     target = at;
     action = body;
@@ -92,13 +92,13 @@ final class SteppedStrands extends Strands {
   }
 
   /** Ends what {@link #arm} began; returns how many points there were. */
-  int disarm() {
+  public int disarm() {
     action = null;
     return points;
   }
 
   /** Returns whether the second strand's action ran into a lock. */
-  boolean blocked() {
+  public boolean blocked() {
     return blocked;
   }
 
