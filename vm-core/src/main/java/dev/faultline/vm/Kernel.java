@@ -12,6 +12,9 @@ import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.page.ResidentPages;
+import dev.faultline.vm.page.ZeroIdle;
+import dev.faultline.vm.pageout.HelperDaemons;
+import dev.faultline.vm.pageout.MapTrimmer;
 import dev.faultline.vm.pageout.PageoutClean;
 import dev.faultline.vm.pageout.PageoutDaemon;
 import dev.faultline.vm.pageout.SwapState;
@@ -57,6 +60,8 @@ public final class Kernel implements AutoCloseable {
   private final VmFault fault; // (C)
   private final VmMaps maps; // (C)
   private final PageoutDaemon daemon; // (C)
+  private final HelperDaemons helpers; // (C)
+  private final @Nullable ZeroIdle zeroIdle; // (C)
   private final ProcessTable processes; // (C)
   private volatile @Nullable Throwable death; // set once, by the first strand that dies
 
@@ -93,9 +98,13 @@ public final class Kernel implements AutoCloseable {
     fault = new VmFault(objects, pmaps, config.defects(), config.probe());
     maps = new VmMaps(objects, pmaps, config.defects());
     maps.setWiring(new VmFaultWire(objects, fault, config.defects(), config.probe()));
-    processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.defects());
+    processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.daemons(),
+        config.defects());
     Swap swap = new Swap(swapPager, vnodePager);
-    daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager), swap, processes);
+    helpers = new HelperDaemons(domain, new MapTrimmer(pages), vnodePager, processes, config.daemons());
+    processes.setStarted(() -> helpers.processStarted(config.daemons()));
+    daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager), swap, processes, helpers);
+    zeroIdle = config.daemons().zeroIdle() ? new ZeroIdle(domain, pages) : null;
   }
 
   /** What the daemon wants to know of the pagers, which belong to a lower package and cannot say so themselves. */
@@ -181,7 +190,7 @@ public final class Kernel implements AutoCloseable {
     return processes;
   }
 
-  /** Returns the maps of all processes' address spaces, each once; for inspection. */
+  /** Returns the maps of all processes' address spaces and u-areas, each once; for inspection. */
   public Set<VmMap> processMaps() {
     Set<VmMap> all = new LinkedHashSet<>();
     processes.forEachLive(
@@ -191,6 +200,7 @@ public final class Kernel implements AutoCloseable {
             all.add(v.map()); // a vfork's child has its parent's
           }
         });
+    processes.forEachUArea(v -> all.add(v.map()));
     return all;
   }
 
@@ -225,6 +235,11 @@ public final class Kernel implements AutoCloseable {
       domain.strands().attach("shutdown");
     }
     try {
+      if (zeroIdle != null) {
+        zeroIdle.shutdown();
+      }
+      helpers.shutdown();
+      processes.shutdown();
       daemon.shutdown();
     } finally {
       if (me == null) {

@@ -1,6 +1,7 @@
 package dev.faultline.vm;
 
 import dev.faultline.hw.MachineConfig;
+import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.Thresholds;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param swapPages pages of swap at the front of the disk
  * @param thresholds memory thresholds
  * @param cacheMax vm_object_cache_max: objects without references that are kept
+ * @param daemons what there is besides the page daemon, and what a process costs
  * @param witness whether lock order is checked
  * @param poison what freed frames are filled with; 0 for nothing
  * @param probe sees the fault handler's decisions, or null
@@ -31,6 +33,7 @@ public record KernelConfig(
     int swapPages,
     Thresholds thresholds,
     int cacheMax,
+    DaemonOptions daemons,
     boolean witness,
     long poison,
     @Nullable FaultProbe probe,
@@ -43,7 +46,15 @@ public record KernelConfig(
           "swap of " + swapPages + " pages: must be 0 to " + machine.diskBlocks() / 8 + " pages, the size of the disk");
     }
     thresholds.check(machine.frames());
+    if (daemons.uPages() >= machine.frames() - thresholds.freeMin()) {
+      throw new IllegalArgumentException(
+          "u-area of " + daemons.uPages() + " pages on a machine of " + machine.frames()
+              + " frames: not even one process would fit");
+    }
     defects = defects.isEmpty() ? EnumSet.noneOf(Defect.class) : EnumSet.copyOf(defects);
+    if (mode == Mode.NAIVE) {
+      defects.add(Defect.H_SPL); // vm-semantics 5.6
+    }
   }
 
   /** Returns a builder for a kernel on {@code machine}, in FIXED mode, with no swap. */
@@ -52,9 +63,6 @@ public record KernelConfig(
   }
 
   /** Returns vm_object_cache_max for a machine of so many frames (vm-semantics 1.6). */
-    if (mode == Mode.NAIVE) {
-      defects.add(Defect.H_SPL); // vm-semantics 5.6
-    }
   static int defaultCacheMax(int frames) {
     return 84 + (frames > 1000 ? (frames - 1000) / 4 : 0);
   }
@@ -67,6 +75,7 @@ public record KernelConfig(
     private int swapPages;
     private @Nullable Thresholds thresholds;
     private int cacheMax = -1;
+    private DaemonOptions daemons = DaemonOptions.DEFAULT;
     private boolean witness;
     private long poison;
     private @Nullable FaultProbe probe;
@@ -110,6 +119,11 @@ public record KernelConfig(
       return this;
     }
 
+    public Builder daemons(DaemonOptions d) {
+      daemons = d;
+      return this;
+    }
+
     public Builder witness(boolean on) {
       witness = on;
       return this;
@@ -138,7 +152,8 @@ public record KernelConfig(
     public KernelConfig build() {
       Thresholds t = thresholds == null ? Thresholds.forFrames(machine.frames()) : thresholds;
       int cache = cacheMax < 0 ? defaultCacheMax(machine.frames()) : cacheMax;
-      return new KernelConfig(machine, mode, defects, swapPages, t, cache, witness, poison, probe, allocationFaults);
+      return new KernelConfig(
+          machine, mode, defects, swapPages, t, cache, daemons, witness, poison, probe, allocationFaults);
     }
   }
 }

@@ -35,7 +35,12 @@ public enum Event {
   FORKS("forks"),
   VFORKS("vforks"),
   EXECS("execs"),
-  KILLS("processes killed for want of memory");
+  KILLS("processes killed for want of memory"),
+  PROC_SWAPOUT("processes swapped out"),
+  PROC_SWAPIN("processes swapped in"),
+  TRIMMED("pages taken from processes over their limit"),
+  SYNCS("files written by the sync daemon"),
+  ZERO_IDLE("pages zeroed while idle");
 
   private final String text; // (C)
   private static final int COUNT = values().length;

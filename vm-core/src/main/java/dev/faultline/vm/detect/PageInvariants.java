@@ -125,7 +125,8 @@ final class PageInvariants {
       boolean idle = m.wireCount() == 0 && m.holdCount() == 0 && m.bmapped() == 0 && m.pvFlags == 0 && m.pvList == null;
       report.check(idle && !m.isTabled() && m.object() == null, "I-3 free frame in use", m);
     } else if (m.queue() == VmPage.QUEUE_NONE) {
-      report.check(m.wireCount() > 0, "I-11 frame on no queue and not wired", m);
+      boolean accounted = m.wireCount() > 0 || m == pages.freeList().beingZeroed();
+      report.check(accounted, "I-11 frame on no queue, not wired, and in nobody's hands", m);
     } else {
       report.check(m.object() != null && m.isTabled(), "I-4 queued page without identity", m);
       report.check(m.wireCount() == 0, "I-6 wired page on a queue", m);

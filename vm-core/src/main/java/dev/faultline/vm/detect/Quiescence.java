@@ -15,8 +15,8 @@ public final class Quiescence {
   private Quiescence() {}
 
   /**
-   * Waits until the disk is idle, no pageout is under way or unfinished, and the page daemon sleeps: seen three times
-   * in a row. The caller is a strand of the kernel's machine, outside the kernel; no process runs.
+   * Waits until the disk is idle, no pageout is under way or unfinished, and the daemons sleep for good: seen three
+   * times in a row. The caller is a strand of the kernel's machine, outside the kernel; no process runs.
    *
    * @param nanos how long to wait at most
    * @return whether the kernel came to rest
@@ -36,7 +36,7 @@ public final class Quiescence {
   }
 
   private static boolean isQuiet(Kernel kernel) {
-    if (!kernel.machine().disk().idle() || kernel.swapPager().isBusy()) {
+    if (!kernel.machine().disk().idle() || kernel.swapPager().isBusy() || kernel.domain().starting() != 0) {
       return false;
     }
     AtomicBoolean asleep = new AtomicBoolean(true);
@@ -44,7 +44,7 @@ public final class Quiescence {
         .domain()
         .forEachThread(
             t -> {
-              if (t.isPageDaemon() && t.sleepChannel() != kernel.pages().freeList().daemonChannel) {
+              if (!t.isDaemonAtRest()) {
                 asleep.set(false);
               }
             });

@@ -608,8 +608,9 @@ public final class VmFault {
     } finally {
       queues.lock.unlock();
     }
-    d(Decision.D47, true);
-    countKind(f);
+    if (d(Decision.D47, f.thread.keepsStatistics())) {
+      countKind(f);
+    }
     if (d(Decision.D49, !m.isBusyBy(f.thread))) {
       throw KernelPanic.of("vm_fault: page not busy", f);
     }

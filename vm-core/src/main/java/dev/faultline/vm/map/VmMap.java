@@ -72,7 +72,15 @@ public final class VmMap implements Channel, SubOrdered {
     this.isMain = isMain;
     this.lock = new MapLock(maps.domain(), this, id);
     this.entries = new EntryList(min, max);
-    this.refLock = new KMutex(maps.domain(), LockRank.LEAF, this);
+    this.refLock = new KMutex(maps.domain(), LockRank.LEAF, new RefCount(id));
+  }
+
+  /** The subject of the lock of a reference count, which walks of the process table take inside its lock (5.1). */
+  private record RefCount(int map) implements SubOrdered {
+    @Override
+    public boolean mayFollow(Object held) {
+      return !(held instanceof RefCount);
+    }
   }
 
   public int id() {

@@ -359,26 +359,50 @@ public final class VmObjects {
       if (o == null) {
         return;
       }
-      o.lock.lock(); // between OL and here o may have been revived, or ended by another trimmer
-      boolean ours = false;
+      endCached(o, false);
+    }
+  }
+
+  /** Ends the cached objects that have no page left: vm_daemon's last step. No mutex held; may sleep. */
+  public void dropEmptyCached() {
+    while (true) {
+      VmObject empty = null;
       listLock.lock();
       try {
-        if (o.cached && o.refCount == 0 && !o.isDead()) {
-          unlinkCached(o);
-          ours = true;
+        for (VmObject o = cachedHead; o != null && empty == null; o = o.cachedNext) {
+          empty = o.residentPageCount() == 0 ? o : null; // a glance: O ranks below OL
         }
       } finally {
         listLock.unlock();
       }
-      if (ours) {
-        o.refCount = 1;
-        o.setCanPersist(false);
-      }
-      o.lock.unlock();
-      if (ours) {
-        deallocate(o);
+      if (empty == null || !endCached(empty, true)) {
+        return; // one that has changed meanwhile is for the next time
       }
     }
+  }
+
+  /** Ends an object that was seen on the cached list. Returns whether it did: it may have been revived, or ended. */
+  private boolean endCached(VmObject o, boolean onlyIfEmpty) {
+    o.lock.lock();
+    boolean ours = false;
+    listLock.lock();
+    try {
+      if (o.cached && o.refCount == 0 && !o.isDead() && !(onlyIfEmpty && o.residentPageCount() > 0)) {
+        unlinkCached(o);
+        ours = true;
+      }
+    } finally {
+      listLock.unlock();
+    }
+    if (ours) {
+      o.refCount = 1;
+      o.setCanPersist(false);
+    }
+    o.lock.unlock();
+    if (ours) {
+      deallocate(o);
+    }
+    return ours;
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.faultline.vm.base.AllocClass;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Thresholds;
+import dev.faultline.vm.sync.KDaemon;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
@@ -33,6 +34,8 @@ public final class FreeList {
    * The daemon   Its work flag is pagesNeeded; it sleeps on daemonChannel with F. Whoever raises the flag wakes it. The
    *              strand is
    *              started by the first kick (daemonStarter), so that a machine which never runs short has no daemon.
+   * Zeroing      The idle loop is kicked where an allocation or a free leaves it something to do. The frame that it has
+   *              in hand is on no list and counted nowhere (I-11).
    */
   public final KMutex lock; // LockRank.FREE
   private final SyncDomain domain; // (C)
@@ -64,6 +67,10 @@ public final class FreeList {
   private boolean stopping;
 
   private @Nullable Runnable daemonStarter; // (C) once booted
+  private @Nullable KDaemon zeroer; // (C) once booted; null unless frames are zeroed in advance
+  private int zeroMax; // (C) once booted: as many zeroed frames are enough
+
+  private volatile @Nullable VmPage beingZeroed; // written under lock
   private volatile boolean daemonStarted; // set by the first kick
 
   /** What processes in want of memory sleep on. */
@@ -85,6 +92,28 @@ public final class FreeList {
   /** Tells how the daemon's strand is started; at boot. */
   public void setDaemonStarter(Runnable starter) {
     daemonStarter = starter;
+  }
+
+  /** Tells who zeroes free frames, and how many are enough; at boot. */
+  void setZeroer(KDaemon z, int enough) {
+    zeroer = z;
+    zeroMax = enough;
+  }
+
+  /** Returns the idle loop if it is to be kicked: there is a frame that it could zero. */
+  @GuardedBy("lock")
+  private @Nullable KDaemon zeroerWanted() {
+    return zeroer != null && mayZero(zeroMax) ? zeroer : null;
+  }
+
+  @GuardedBy("lock")
+  private boolean mayZero(int max) {
+    return freeCount > thresholds.freeReserved() && zero.length < max && free.length > 0;
+  }
+
+  /** Returns the frame that is being zeroed and therefore on no list, or null. */
+  public @Nullable VmPage beingZeroed() {
+    return beingZeroed;
   }
 
   public Thresholds thresholds() {
@@ -125,6 +154,7 @@ public final class FreeList {
     int base = allocClass & ~AllocClass.ZERO;
     boolean wantZero = (allocClass & AllocClass.ZERO) != 0;
     boolean kick = false;
+    KDaemon idle = null;
     VmPage m = null;
     lock.lock();
     try {
@@ -149,11 +179,15 @@ public final class FreeList {
         if (n - 1 + cacheCount < thresholds.freeMin() || n - 1 < thresholds.pageoutFreeMin()) {
           kick = raiseNeeded(t);
         }
+        idle = zeroerWanted();
       } else {
         t.memoryGen = freeGen;
       }
     } finally {
       lock.unlock();
+    }
+    if (idle != null) {
+      idle.kick();
     }
     if (kick) {
       kickDaemon();
@@ -185,14 +219,19 @@ public final class FreeList {
   /** Puts a frame that is on no queue on the tail of the free list, and wakes whoever waits for memory. */
   void give(VmPage m) {
     boolean wake;
+    KDaemon idle;
     lock.lock();
     try {
       m.gen++;
       free.addTail(m);
       freeCount = freeCount + 1;
       wake = freed();
+      idle = zeroerWanted();
     } finally {
       lock.unlock();
+    }
+    if (idle != null) {
+      idle.kick();
     }
     if (wake) {
       domain.sleepQueues().wakeup(freeChannel);
@@ -425,18 +464,21 @@ public final class FreeList {
     domain.sleepQueues().wakeup(daemonChannel);
   }
 
-  /** zero_idle: takes a free frame to be zeroed, if there are plenty and the zero list is short. */
-  public @Nullable VmPage takeForZeroing(int zeroMax) {
+  /**
+   * zero_idle: takes a free frame to be zeroed, if there are plenty and fewer than {@code max} of them are zeroed.
+   */
+  public @Nullable VmPage takeForZeroing(int max) {
     boolean kick = false;
     VmPage m;
     lock.lock();
     try {
-      if (freeCount <= thresholds.freeReserved() || zero.length >= zeroMax) {
+      if (!mayZero(max)) {
         return null;
       }
       m = free.removeHead();
       if (m != null) {
         m.gen++;
+        beingZeroed = m;
         freeCount = freeCount - 1;
         if (freeCount + cacheCount < thresholds.freeMin() || freeCount < thresholds.pageoutFreeMin()) {
           kick = raiseNeeded(KThread.current());
@@ -459,6 +501,7 @@ public final class FreeList {
       m.gen++;
       m.setZero(true);
       zero.addTail(m);
+      beingZeroed = null;
       freeCount = freeCount + 1;
       wake = freed();
     } finally {

@@ -28,17 +28,23 @@ public final class PageoutDaemon {
 
   /** Creates the daemon and tells the free list how to start it. */
   public PageoutDaemon(
-      SyncDomain domain, ResidentPages pages, Cleaner cleaner, List<Pager> pagers, SwapState swap,
-          ProcessWalker processes) {
+      SyncDomain domain,
+      ResidentPages pages,
+      Cleaner cleaner,
+      List<Pager> pagers,
+      SwapState swap,
+      ProcessWalker processes,
+      HelperDaemons helpers) {
     this.domain = domain;
     this.freeList = pages.freeList();
     this.pagers = pagers;
-    this.scan = new PageoutScan(pages, cleaner, swap, processes);
+    this.scan = new PageoutScan(pages, cleaner, swap, processes, helpers);
     freeList.setDaemonStarter(() -> strand = domain.start("pagedaemon", this::run));
   }
 
   private void run() {
     KThread t = new KThread(domain, "pagedaemon", true);
+    t.restsOn(freeList.daemonChannel);
     domain.began();
     domain.token().enter();
     try {

@@ -55,6 +55,7 @@ final class PageoutScan {
   private final Cleaner cleaner; // (C)
   private final SwapState swap; // (C)
   private final ProcessWalker processes; // (C)
+  private final ShortageRelief relief; // (C)
   private final Thresholds limits; // (C)
 
   // One pass; the daemon's own.
@@ -62,6 +63,7 @@ final class PageoutScan {
   private int started;
   private int moved; // deactivated, aged or reactivated: the next pass will see something else
   private int launderLeft;
+  private int filesSkipped; // pages of files that are stored to, whose vnode was locked
   private int refused; // dirty pages whose write could not even be started, with none under way to wait for
 
   // From pass to pass; the daemon's own.
@@ -70,7 +72,8 @@ final class PageoutScan {
   private long writtenBefore;
   private long failedBefore;
 
-  PageoutScan(ResidentPages pages, Cleaner cleaner, SwapState swap, ProcessWalker processes) {
+  PageoutScan(
+      ResidentPages pages, Cleaner cleaner, SwapState swap, ProcessWalker processes, ShortageRelief relief) {
     this.pages = pages;
     this.queues = pages.queues();
     this.freeList = pages.freeList();
@@ -78,6 +81,7 @@ final class PageoutScan {
     this.cleaner = cleaner;
     this.swap = swap;
     this.processes = processes;
+    this.relief = relief;
     this.limits = freeList.thresholds();
   }
 
@@ -96,6 +100,7 @@ final class PageoutScan {
     started = 0;
     moved = 0;
     refused = 0;
+    filesSkipped = 0;
     launderLeft = pages.pageCount() > 1800 ? 32 : 16;
     scanInactive(t);
     scanActive(shortage());
@@ -103,6 +108,7 @@ final class PageoutScan {
       t.count(Event.DFREE);
       freed++;
     }
+    askForHelp();
     if (noteProgress()) {
       return true;
     }
@@ -117,6 +123,21 @@ final class PageoutScan {
       failures = 0; // the next victim only if writes go on failing without this one
     }
     return false;
+  }
+
+  private void askForHelp() { // E
+    int available = available();
+    if (available < limits.freeTarget()) {
+      if (filesSkipped > 0 && available < limits.freeMin()) {
+        relief.requestSync();
+      }
+      if (swap.isUsable()) {
+        relief.requestVmDaemon(true);
+      }
+    }
+    if (queues.lengths()[1] + available < limits.inactiveTarget() + limits.freeMin()) {
+      relief.requestVmDaemon(false);
+    }
   }
 
   /** Brings the account of progress up to date after a pass; returns whether there was any since the last one. */
@@ -189,6 +210,7 @@ final class PageoutScan {
     }
     ChainVnode v = o.type() == ObjectType.VNODE ? o.chainVnode() : null;
     if (v != null && !v.tryLock()) {
+      filesSkipped += o.isWriteable() ? 1 : 0;
       rotate(o, m);
       return;
     }

@@ -17,6 +17,7 @@ import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
 import java.util.Arrays;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Pages files. Callers of getPages, putPages, hasPage and {@link #setSize} hold V of the vnode.
@@ -119,6 +120,22 @@ public final class VnodePager implements Pager {
       domain.sleepQueues().sleepOn(v, v.interlock, "vadead");
       v.interlock.lock();
     }
+  }
+
+  /** Returns the vnode's object with a new reference, the caller's, if there is one that lives. Never sleeps. */
+  public @Nullable VmObject liveObjectOf(Vnode v) {
+    v.interlock.lock();
+    try {
+      VmObject o = v.object();
+      return o != null && referenceIfLive(o) ? o : null;
+    } finally {
+      v.interlock.unlock();
+    }
+  }
+
+  /** Returns the object module. */
+  public VmObjects objects() {
+    return objects;
   }
 
   private static boolean referenceIfLive(VmObject o) {

@@ -44,6 +44,7 @@ final class Kinship {
 
   final KMutex lock; // LockRank.LEAF
   private final SyncDomain domain; // (C)
+  private @Nullable ProcessSwap swap; // (C) once booted
 
   @GuardedBy("lock")
   private @Nullable Process liveHead;
@@ -77,13 +78,19 @@ final class Kinship {
     this.lock = KMutex.alwaysReal(domain, LockRank.LEAF, "process table");
   }
 
+  /** Tells who swaps processes; at boot. */
+  void setSwap(ProcessSwap s) {
+    swap = s;
+  }
+
   // ---------------------------------------------------------------------------------------------- birth
 
   /** Adds a process, which counts as live from now on. After a stop it is born killed. */
-  Process add(@Nullable Process parent, long pid, @Nullable Vmspace vmspace, boolean holdsParent) {
+  Process add(
+      @Nullable Process parent, long pid, @Nullable Vmspace vmspace, boolean holdsParent, @Nullable UArea uArea) {
     lock.lock();
     try {
-      Process p = new Process(pid, created++, vmspace);
+      Process p = new Process(pid, created++, vmspace, uArea);
       p.holdsParent = holdsParent;
       p.parent = parent;
       if (parent != null) {
@@ -211,12 +218,14 @@ final class Kinship {
     lock.lock();
     try {
       sleepingNow = ++sleeping;
+      beginLongSleep(me);
       while (left > 0 && me.killReason == null) {
         boolean timedOut = domain.sleepQueues().sleepOn(me, lock, "nanslp", left);
         lock.lock();
         left = timedOut ? 0 : end - domain.clock().now();
       }
       sleepingNow = --sleeping;
+      endLongSleep(me);
       return CallResult.OK;
     } finally {
       lock.unlock();
@@ -235,11 +244,29 @@ final class Kinship {
     me.waitFor = what;
     blocked++;
     stopIfStuck();
+    beginLongSleep(me);
     while (me.waitKind != null) {
       domain.sleepQueues().sleepOn(me, lock, tag);
       lock.lock(); // only release() clears waitKind
     }
+    endLongSleep(me);
     return me.killReason == null;
+  }
+
+  /** From here on the process may be swapped out: it holds nothing that others could wait for. */
+  @GuardedBy("lock")
+  private void beginLongSleep(Process me) {
+    me.sleepsLong = true;
+    me.since = domain.clock().now();
+  }
+
+  /** Returns when the process is in memory, or killed. The lock is let go in between. */
+  @GuardedBy("lock")
+  private void endLongSleep(Process me) {
+    me.sleepsLong = false;
+    if (swap != null) {
+      swap.comeBack(me);
+    }
   }
 
   @GuardedBy("lock")
@@ -252,11 +279,22 @@ final class Kinship {
 
   // ---------------------------------------------------------------------------------------------- death
 
-  /** Says that a process has begun to exit: it is no victim any more. */
+  /** Gives a process another address space; the caller then drops the reference to the old one. */
+  void changeVmspace(Process p, Vmspace v) {
+    lock.lock();
+    try {
+      p.setVmspace(v);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Says that a process has begun to exit: it is no victim any more, and its address space is about to go. */
   void exiting(Process p) {
     lock.lock();
     try {
-      p.exiting = true;
+      p.exiting = true; // and so is not swapped out any more
+      p.setVmspace(null); // before it goes: a walk of the table refers to the maps that it finds
     } finally {
       lock.unlock();
     }
@@ -350,15 +388,24 @@ final class Kinship {
         return false;
       }
       victims++;
-      List<Process> more = new ArrayList<>(killed);
-      more.add(largest);
-      killed = List.copyOf(more);
-      KThread.current().count(Event.KILLS);
-      kill(largest, KillReason.OUT_OF_MEMORY);
+      killLocked(largest, KillReason.OUT_OF_MEMORY);
       return true;
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Kills a process for want of what the kernel owes it, unless it is killed already. */
+  @GuardedBy("lock")
+  void killLocked(Process p, KillReason reason) {
+    if (p.killReason != null) {
+      return;
+    }
+    List<Process> more = new ArrayList<>(killed);
+    more.add(p);
+    killed = List.copyOf(more);
+    KThread.current().count(Event.KILLS);
+    kill(p, reason);
   }
 
   /**
@@ -453,7 +500,7 @@ final class Kinship {
     return sleepingNow;
   }
 
-  /** Returns the processes that were killed for want of memory so far, in order. */
+  /** Returns the processes that were killed for want of memory, or of a swap that can be read, so far, in order. */
   List<Process> killedForMemory() {
     return killed;
   }
@@ -465,11 +512,17 @@ final class Kinship {
   void forEachLive(Consumer<Process> visitor) {
     lock.lock();
     try {
-      for (Process p = liveHead; p != null; p = p.liveNext) {
-        visitor.accept(p);
-      }
+      forEachLiveLocked(visitor);
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** The same for who holds the lock. */
+  @GuardedBy("lock")
+  void forEachLiveLocked(Consumer<Process> visitor) {
+    for (Process p = liveHead; p != null; p = p.liveNext) {
+      visitor.accept(p);
     }
   }
 }

@@ -60,6 +60,12 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
     return process.watcher;
   }
 
+  /** {@inheritDoc} A swapped-out process has nowhere to keep them. */
+  @Override
+  public boolean keepsStatistics() {
+    return process.isInMemory();
+  }
+
   /** Returns the child that the last successful fork or vfork started. */
   public @Nullable Process lastChild() {
     return lastChild;
@@ -96,6 +102,7 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
       domain().witness().nothingHeld(this);
     }
     assert mapLocksHeld == 0 : this + " leaves the kernel with map locks held (I-57)";
+    assert process.isInMemory() || isKilled() : this + " returns to user mode swapped out";
     domain().token().leave();
     if (isKilled()) {
       return CallResult.SIGKILL;

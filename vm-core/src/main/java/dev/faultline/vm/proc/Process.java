@@ -4,6 +4,7 @@ import dev.faultline.hw.PageTable;
 import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.sync.Channel;
+import dev.faultline.vm.sync.KDaemon;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +27,8 @@ public final class Process implements Channel {
   public enum KillReason {
     /** It was the largest when memory and swap were used up (3.5, F). */
     OUT_OF_MEMORY,
+    /** Its u-area could not be read back from swap. */
+    SWAP_ERROR,
     /** The run is stopped. */
     STOPPED
   }
@@ -47,13 +50,26 @@ public final class Process implements Channel {
   @Nullable Object waitFor; // (PT) the child or the barrier
   boolean holdsParent; // (PT) P_PPWAIT: a vfork's child before its exec or exit
 
+  // Swapping: see ProcessSwap.
+  volatile boolean inMemory = true; // (PT) to write: P_INMEM
+  boolean swapping; // (PT) P_SWAPPING, either way
+  boolean noSwap; // (PT) P_NOSWAP
+  boolean sleepsLong; // (PT) in a sleep that may last, and during which it holds nothing
+  long since; // (PT) tick at which that sleep began, or at which it was swapped out
+  volatile boolean wantsIn; // (PT) to write: runnable, but swapped out
+  volatile int locked; // (T) p_lock: in a user fault, not to be swapped out
+  volatile int residentLimit = -1; // pages it may have resident, negative for any number
+  volatile @Nullable KDaemon swapper; // (PT) to write: who is to bring it in, for reports
+  final @Nullable UArea uArea; // (C)
+
   private volatile @Nullable Vmspace vmspace; // written by its own thread, or before that runs
   @Nullable SpaceWatcher watcher; // likewise: follows what the address space holds, if anybody does
 
-  Process(long pid, int number, @Nullable Vmspace vmspace) {
+  Process(long pid, int number, @Nullable Vmspace vmspace, @Nullable UArea uArea) {
     this.pid = pid;
     this.number = number;
     this.vmspace = vmspace;
+    this.uArea = uArea;
   }
 
   /** Returns the number that the program gave it, unsigned. */
@@ -75,6 +91,34 @@ public final class Process implements Channel {
     return v;
   }
 
+  /** Returns whether the process is not swapped out (P_INMEM); a snapshot, but to its own thread. */
+  public boolean isInMemory() {
+    return inMemory;
+  }
+
+  /** Sets how many resident pages the process may have before it is trimmed (RLIMIT_RSS); negative for any number. */
+  public void setResidentLimit(int pages) {
+    residentLimit = pages;
+  }
+
+  /** p_lock++: the process's own thread, in a user fault, does not want to be swapped out. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // written by its own thread alone
+  void lockIn() {
+    locked++;
+  }
+
+  /** p_lock--. */
+  @SuppressWarnings("NonAtomicVolatileUpdate")
+  void unlockIn() {
+    locked--;
+  }
+
+  /** Sets that the process is never to be swapped out, or may be (P_NOSWAP). Guard: the process table's lock. */
+  void setNoSwap(boolean on) {
+    noSwap = on;
+  }
+
+  /** Changes the address space; under the process table's lock, where walks of the table look (Kinship). */
   void setVmspace(@Nullable Vmspace v) {
     vmspace = v;
   }
@@ -82,6 +126,12 @@ public final class Process implements Channel {
   @Nullable PageTable pageTable() {
     Vmspace v = vmspace;
     return v == null ? null : v.pmap().table();
+  }
+
+  @Override
+  public @Nullable Object holder() {
+    KDaemon s = swapper;
+    return s == null ? null : s.thread();
   }
 
   @Override

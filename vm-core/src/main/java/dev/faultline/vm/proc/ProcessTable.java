@@ -2,6 +2,7 @@ package dev.faultline.vm.proc;
 
 import dev.faultline.hw.Machine;
 import dev.faultline.hw.strand.Strand;
+import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.MemoryWatcher;
 import dev.faultline.vm.base.SpaceWatcher;
@@ -14,6 +15,7 @@ import dev.faultline.vm.pageout.ProcessWalker;
 import dev.faultline.vm.pager.VnodePager;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -45,10 +47,13 @@ public final class ProcessTable implements ProcessWalker {
   private final VmFault fault; // (C)
   private final Kinship kinship; // (C)
   private final CpuScheduler scheduler; // (C)
+  private final DaemonOptions options; // (C)
+  private final ProcessSwap swap; // (C)
   private final SystemCalls systemCalls; // (C)
   private final AtomicInteger strandsLeft = new AtomicInteger(); // (A)
   private volatile int quantum = QUANTUM;
   private @Nullable MemoryWatcher watcher; // (C) once the first process runs
+  private Runnable started = () -> {}; // (C) once booted
   private volatile boolean died;
   private volatile @Nullable Strand waiter; // who awaits the end
 
@@ -59,6 +64,7 @@ public final class ProcessTable implements ProcessWalker {
       VmFault fault,
       VmObjects objects,
       VnodePager vnodePager,
+      DaemonOptions options,
       Set<Defect> defects) {
     this.domain = domain;
     this.maps = maps;
@@ -66,12 +72,24 @@ public final class ProcessTable implements ProcessWalker {
     this.pages = objects.pages();
     kinship = new Kinship(domain);
     scheduler = new CpuScheduler(machine);
+    this.options = options;
+    swap = new ProcessSwap(kinship, domain, pages, maps, options);
+    kinship.setSwap(swap);
     systemCalls = new SystemCalls(this, kinship, objects, vnodePager, defects);
   }
 
   /** Sets how many accesses a process may make before others get its processor; for processes started from now on. */
   public void setQuantum(int accesses) {
     quantum = accesses;
+  }
+
+  /** Tells who wants to know that a process has been started; at boot. */
+  public void setStarted(Runnable r) {
+    started = r;
+  }
+
+  ProcessSwap swap() {
+    return swap;
   }
 
   /** Installs who follows what memory holds; before the first file and the first process. */
@@ -103,7 +121,17 @@ public final class ProcessTable implements ProcessWalker {
   /** Starts a process without a parent, with an empty address space. The caller is a kernel thread, in the kernel. */
   public Process start(long pid, ProcessMain main) {
     Vmspace empty = newVmspace("pid " + Long.toUnsignedString(pid));
-    return spawn(null, pid, empty, newSpaceWatcher(pid), false, main);
+    Process p = spawn(null, pid, empty, newSpaceWatcher(pid), false, firstUArea(pid), main);
+    started.run();
+    return p;
+  }
+
+  private @Nullable UArea firstUArea(long pid) {
+    try {
+      return swap.newUArea(pid);
+    } catch (ProcessSwap.Killed e) {
+      throw new IllegalStateException("who starts the first process is no process", e);
+    }
   }
 
   /** Makes an empty address space for user code, with one reference. The caller is a kernel thread, in the kernel. */
@@ -122,7 +150,8 @@ public final class ProcessTable implements ProcessWalker {
     domain.strands().attach("pid " + pid);
     KThread boot = new KThread(domain, "adopt", false);
     domain.token().enter();
-    Process p = kinship.add(null, pid, vmspace == null ? newVmspace("pid " + pid) : vmspace, false);
+    Process p = kinship.add(null, pid, vmspace == null ? newVmspace("pid " + pid) : vmspace, false, null);
+    p.setNoSwap(true); // its thread is not the kernel's
     domain.token().leave();
     boot.end();
     ProcThread t = new ProcThread(domain, p, scheduler, fault, pages.memory().pageSize(), quantum);
@@ -145,8 +174,10 @@ public final class ProcessTable implements ProcessWalker {
       Vmspace vmspace,
       @Nullable SpaceWatcher spaceWatcher,
       boolean holdsParent,
+      @Nullable UArea uArea,
       ProcessMain main) {
-    Process p = kinship.add(parent, pid, vmspace, holdsParent);
+    Process p = kinship.add(parent, pid, vmspace, holdsParent, uArea);
+    p.setResidentLimit(parent == null ? options.residentPages() : parent.residentLimit);
     p.watcher = spaceWatcher;
     strandsLeft.incrementAndGet();
     domain.start(p.toString(), () -> run(p, main));
@@ -224,6 +255,46 @@ public final class ProcessTable implements ProcessWalker {
       pages.freeList().wakeWaiters();
     }
     return onItsWay;
+  }
+
+  @Override
+  public void swapOutIdle() {
+    swap.swapOutIdle();
+  }
+
+  @Override
+  public List<OverLimit> overLimit() {
+    List<OverLimit> all = new ArrayList<>();
+    kinship.forEachLive(
+        p -> {
+          Vmspace v = p.vmspaceOrNull();
+          int limit = p.inMemory ? p.residentLimit : 0;
+          if (v != null && limit >= 0 && v.pmap().residentCount() > limit) {
+            v.map().reference(); // the process has not let go of it yet: that takes this lock
+            all.add(new OverLimit(v.map(), limit, !p.inMemory));
+          }
+        });
+    return all;
+  }
+
+  @Override
+  public boolean anyLive() {
+    return kinship.live() > 0;
+  }
+
+  /** Ends the swap-in scheduler's strand. The caller is a strand, holds nothing, and is not in the kernel. */
+  public void shutdown() {
+    swap.shutdown();
+  }
+
+  /** Calls {@code visitor} for the address space that is each live process's u-area. */
+  public void forEachUArea(Consumer<Vmspace> visitor) {
+    kinship.forEachLive(
+        p -> {
+          if (p.uArea != null) {
+            visitor.accept(p.uArea.space());
+          }
+        });
   }
 
   // ---------------------------------------------------------------------------------------------- inspection

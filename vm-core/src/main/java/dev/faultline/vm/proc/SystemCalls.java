@@ -497,10 +497,16 @@ public final class SystemCalls {
     if (!awaitMemory(t)) {
       return CallResult.SIGKILL;
     }
+    UArea uArea;
+    try {
+      uArea = table.swap().newUArea(pid);
+    } catch (ProcessSwap.Killed e) {
+      return CallResult.ENOMEM;
+    }
     Process me = t.process();
     SpaceWatcher w = me.watcher;
     if (vfork && !hVforkCopy) {
-      t.setLastChild(table.spawn(me, pid, me.vmspace().share(), w, true, main));
+      t.setLastChild(table.spawn(me, pid, me.vmspace().share(), w, true, uArea, main));
       return CallResult.OK;
     }
     if (w != null) {
@@ -511,10 +517,13 @@ public final class SystemCalls {
       if (w != null) {
         w.forkFailed();
       }
+      if (uArea != null) {
+        uArea.free();
+      }
       return CallResult.ENOMEM;
     }
     SpaceWatcher childWatcher = w == null ? null : w.forked((int) pid);
-    t.setLastChild(table.spawn(me, pid, copy, childWatcher, vfork, main));
+    t.setLastChild(table.spawn(me, pid, copy, childWatcher, vfork, uArea, main));
     return CallResult.OK;
   }
 
@@ -540,7 +549,7 @@ public final class SystemCalls {
     dropped(me, old);
     Vmspace fresh = old.exec(me.toString());
     if (fresh != old) {
-      me.setVmspace(fresh);
+      kinship.changeVmspace(me, fresh);
       me.watcher = table.newSpaceWatcher(me.pid());
       t.loadAddressSpace();
       old.free();
@@ -587,11 +596,14 @@ public final class SystemCalls {
     t.enterKernel();
     Process me = t.process();
     Vmspace space = me.vmspace();
-    kinship.exiting(me);
     dropped(me, space);
     t.leaveAddressSpace();
-    me.setVmspace(null);
+    kinship.exiting(me);
     space.free();
+    UArea u = me.uArea;
+    if (u != null) {
+      u.free(); // nobody swaps an exiting process
+    }
     kinship.exited(me);
     t.exitKernel();
   }

@@ -165,7 +165,10 @@ public final class UserAccess {
     if (w != null && (type & VmProt.WRITE) != 0) {
       w.storeTrapped(va);
     }
-    KernReturn r = fault.fault(thread.process().vmspace().map(), va & pageMask, type, false);
+    Process p = thread.process();
+    p.lockIn();
+    KernReturn r = fault.fault(p.vmspace().map(), va & pageMask, type, false);
+    p.unlockIn();
     CallResult result = thread.leaveKernel(signal(r));
     if (w != null && result != CallResult.OK) {
       boolean excused = result == CallResult.SIGKILL || r == KernReturn.FAILURE;

@@ -3,6 +3,7 @@ package dev.faultline.vm.scenario;
 import dev.faultline.hw.DiskProfile;
 import dev.faultline.hw.MachineConfig;
 import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import java.util.EnumSet;
@@ -44,6 +45,7 @@ public record WorldShape(int cpus, int frames, int swapPages, int filePages) {
         .defects(all)
         .swapPages(swapPages)
         .cacheMax(4)
+        .daemons(DaemonOptions.NONE) // the fewer strands, the fewer schedules
         .witness(true)
         .poison(POISON)
         .build();

@@ -35,6 +35,10 @@ public class KThread {
   boolean timedOut;
   long sleepTurn; // number of this sleep
   volatile @Nullable String sleepTag; // racy, for reports
+  volatile boolean sleepTimed; // racy, for reports
+
+  private volatile @Nullable Channel restChannel; // written by the thread: a daemon's
+  private volatile @Nullable KThread behalf; // written by the thread
 
   // Witness: mutexes held, in order.
   final KMutex[] held;
@@ -64,11 +68,11 @@ public class KThread {
     this.strand = Strand.current();
     this.name = name;
     this.pageDaemon = pageDaemon;
+    this.plainCounts = domain.has(Defect.H_COUNTERS);
     this.held = domain.witness() == null ? new KMutex[0] : Witness.newStack();
     this.id = domain.register(this);
     strand.context = this;
   }
-    this.plainCounts = domain.has(Defect.H_COUNTERS);
 
   /** Returns the calling thread's structure. */
   public static KThread current() {
@@ -100,14 +104,14 @@ public class KThread {
   /** Counts an event {@code n} times. */
   public final void count(Event e, long n) {
     int i = e.ordinal();
-    EVENTS.setOpaque(events, i, events[i] + n);
-  }
-
-  final long eventCount(int i) {
     if (plainCounts) {
       domain.countPlainly(strand, i, n);
       return;
     }
+    EVENTS.setOpaque(events, i, events[i] + n);
+  }
+
+  final long eventCount(int i) {
     return (long) EVENTS.getOpaque(events, i);
   }
 
@@ -132,7 +136,29 @@ public class KThread {
   }
 
   public final boolean isKilled() {
-    return killed;
+    KThread b = behalf;
+    return killed || (b != null && b.killed);
+  }
+
+  /** Says that what the thread does now is for another's sake: if that is killed, it is in vain. Null ends it. */
+  public final void actFor(@Nullable KThread other) {
+    behalf = other;
+  }
+
+  /** Makes the thread a daemon's, which has nothing to do while it sleeps on {@code channel} without a time limit. */
+  public final void restsOn(Channel channel) {
+    restChannel = channel;
+  }
+
+  /** Returns whether this is no daemon, or one that is at rest; a snapshot. */
+  public final boolean isDaemonAtRest() {
+    Channel rest = restChannel;
+    return rest == null || (sleepingOn == rest && !sleepTimed);
+  }
+
+  /** Returns whether faults of this thread are counted as a process's (D47): not a daemon's. */
+  public boolean keepsStatistics() {
+    return restChannel == null;
   }
 
   /** Marks the thread's process as killed; the caller then wakes the free channel. */

@@ -90,6 +90,7 @@ public final class SleepQueues {
     t.sleepNext = null;
     t.sleepingOn = channel;
     t.sleepTag = tag;
+    t.sleepTimed = ticks > 0;
     if (b.tail == null) {
       b.head = t;
     } else {

@@ -26,7 +26,6 @@ final class DecisionLedger {
           Map.entry("D10F", "the loop has no other exit than its answers"),
           Map.entry("D15BF", "the kernel's own objects come with kernel memory (3.10)"),
           Map.entry("D33T", "must be unreachable: a panic"),
-          Map.entry("D47F", "every thread keeps its own counts"),
           Map.entry("D49T", "must be unreachable in FIXED and UP: a panic"),
           Map.entry("D52AF", "the page daemon wires nothing"));
 

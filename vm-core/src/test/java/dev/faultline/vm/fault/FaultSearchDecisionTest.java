@@ -13,6 +13,8 @@ import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.scenario.FaultGates.Gate;
 import dev.faultline.vm.scenario.Space;
 import dev.faultline.vm.scenario.World;
+import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.sync.NamedChannel;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -38,6 +40,21 @@ class FaultSearchDecisionTest extends DecisionTests {
       f(w, Decision.D44, Decision.D48, Decision.D49, Decision.D50);
       ok(s.fault(17, RW));
       t(w, Decision.D43);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("modes")
+  void d47_aDaemonsFault_isNobodysStatistics(Mode mode) {
+    try (World w = world(mode)) {
+      Space s = w.space().mapSwap(16, 4);
+      ok(s.read(16));
+      World.Actor<KernReturn> a = w.start("daemon", () -> {
+        KThread.current().restsOn(new NamedChannel("never", 3));
+        return s.faultHere(16, READ);
+      });
+      assertEquals(KernReturn.SUCCESS, a.join());
+      f(w, Decision.D47);
     }
   }
 

@@ -30,7 +30,8 @@ final class PageoutScanTest {
   private final Bed bed = Bed.builder().frames(FRAMES).cacheMax(4).thresholds(1, 2, RESERVED, MIN, TARGET).build();
   private final Swap swap = new Swap();
   private final Victims victims = new Victims();
-  private final PageoutScan scan = new PageoutScan(bed.pages, bed.cleaner, swap, victims);
+  private final Relief relief = new Relief();
+  private final PageoutScan scan = new PageoutScan(bed.pages, bed.cleaner, swap, victims, relief);
   private final VmObject o = bed.object(FRAMES);
   private final VmObject ballast = bed.object(FRAMES);
   private final List<VmObject> others = new ArrayList<>();
@@ -71,6 +72,37 @@ final class PageoutScanTest {
     public boolean killLargest() {
       asked++;
       return true;
+    }
+
+    @Override
+    public void swapOutIdle() {}
+
+    @Override
+    public List<OverLimit> overLimit() {
+      return List.of();
+    }
+
+    @Override
+    public boolean anyLive() {
+      return true;
+    }
+  }
+
+  /** Who is asked for help. */
+  private static final class Relief implements ShortageRelief {
+    int trims;
+    int swapOuts;
+    int syncs;
+
+    @Override
+    public void requestVmDaemon(boolean swapOut) {
+      trims++;
+      swapOuts += swapOut ? 1 : 0;
+    }
+
+    @Override
+    public void requestSync() {
+      syncs++;
     }
   }
 
@@ -318,7 +350,7 @@ final class PageoutScanTest {
       pager.answers = new PagerReturn[8];
       Arrays.fill(pager.answers, PagerReturn.PEND);
       bed.objects.setPager(ObjectType.DEFAULT, pager);
-      PageoutScan real = new PageoutScan(bed.pages, new PageoutClean(bed.objects), swap, victims);
+      PageoutScan real = new PageoutScan(bed.pages, new PageoutClean(bed.objects), swap, victims, relief);
       VmPage[] ms = new VmPage[20];
       for (int i = 0; i < ms.length; i++) {
         ms[i] = i == 16 ? clean(i) : dirty(i);
@@ -555,6 +587,65 @@ final class PageoutScanTest {
       assertQueue(held, VmPage.QUEUE_CACHE);
       assertQueue(idle, VmPage.QUEUE_FREE);
       bed.queues.addHold(held, -1);
+    }
+  }
+
+  @Nested
+  class AskingForHelp {
+    @Test
+    void shortOfTheTarget_processesAreToBeSwappedOut_ifThereIsSwap() {
+      leaveFree(TARGET - 1);
+      swap.usable = false;
+      scan.scan();
+      assertThat(relief.swapOuts).isZero();
+      swap.usable = true;
+      scan.scan();
+      assertThat(relief.swapOuts).isEqualTo(1);
+      assertThat(relief.syncs).isZero();
+    }
+
+    @Test
+    void withEnoughToTake_nobodyIsAsked() {
+      leaveFree(FRAMES / 4 + MIN); // inactive_target and free_min
+      scan.scan();
+      assertThat(relief.trims).isZero();
+    }
+
+    @Test
+    void fewInactivePages_callForTrimming() {
+      swap.usable = false;
+      leaveFree(FRAMES / 4 + MIN - 1);
+      scan.scan();
+      assertThat(relief.trims).isEqualTo(1);
+      assertThat(relief.swapOuts).isZero();
+    }
+
+    @Test
+    void filesThatHadToBePassedOver_areToBeSynced_belowTheMinimum() {
+      StubVnode v = new StubVnode(bed);
+      VmObject file = v.objectOf(4);
+      inactive(file, 2, true);
+      AtomicBoolean held = new AtomicBoolean();
+      AtomicBoolean done = new AtomicBoolean();
+      Bed.Actor other = bed.start("other", () -> {
+        v.lock();
+        held.set(true);
+        while (!done.get()) {
+          Thread.onSpinWait();
+        }
+        v.unlock();
+      });
+      bed.until("the other holds V", held::get);
+      leaveFree(MIN - 1);
+      scan.scan();
+      assertThat(relief.syncs).as("a file that nobody stores to").isZero();
+      bed.locked(file, () -> file.setWriteable(true));
+      scan.scan();
+      assertThat(relief.syncs).isEqualTo(1);
+      done.set(true);
+      other.join();
+      bed.locked(file, () -> file.setWriteable(false));
+      end(file);
     }
   }
 

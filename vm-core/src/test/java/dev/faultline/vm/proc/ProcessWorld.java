@@ -6,6 +6,7 @@ import dev.faultline.hw.MachineConfig;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
@@ -26,9 +27,15 @@ final class ProcessWorld implements AutoCloseable {
   }
 
   ProcessWorld(Mode mode, int cpus, int frames) {
+    this(mode, cpus, frames, DaemonOptions.DEFAULT);
+  }
+
+  ProcessWorld(Mode mode, int cpus, int frames, DaemonOptions daemons) {
     MachineConfig machine =
         MachineConfig.builder().cpus(cpus).frames(frames).diskBlocks(8L * 64).tickNanos(1_000_000).build();
-    kernel = new Kernel(KernelConfig.builder(machine).mode(mode).swapPages(64).witness(true).build(), STRANDS);
+    KernelConfig config =
+        KernelConfig.builder(machine).mode(mode).swapPages(64).witness(true).daemons(daemons).build();
+    kernel = new Kernel(config, STRANDS);
     processes = kernel.processes();
     calls = processes.systemCalls();
   }

@@ -7,6 +7,7 @@ import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.Thresholds;
@@ -181,6 +182,7 @@ public final class World implements AutoCloseable {
     private @Nullable AllocationFaults allocationFaults;
     private final EnumSet<Defect> defects = EnumSet.copyOf(Defect.defaults());
     private int cacheMax = 8;
+    private DaemonOptions daemons = DaemonOptions.DEFAULT;
     private @Nullable Strands strands;
 
     private Builder() {}
@@ -241,6 +243,11 @@ public final class World implements AutoCloseable {
       return this;
     }
 
+    public Builder daemons(DaemonOptions d) {
+      daemons = d;
+      return this;
+    }
+
     public Builder strands(Strands s) {
       strands = s;
       return this;
@@ -265,6 +272,7 @@ public final class World implements AutoCloseable {
               .defects(defects)
               .swapPages(swapPages)
               .cacheMax(cacheMax)
+              .daemons(daemons)
               .witness(true)
               .poison(0xdeadf4a3e5L)
               .probe(gates)
