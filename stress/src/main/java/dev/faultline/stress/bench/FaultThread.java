@@ -60,12 +60,12 @@ final class FaultThread implements AutoCloseable {
   static void mapFor(FaultWorld world, Vmspace space, int pages) {
     ProcThread t = world.kernel.processes().adopt(NEXT_PID.getAndIncrement(), space);
     must(mmap(world, t, pages));
-    world.kernel.processes().systemCalls().exit(t);
+    world.kernel.processes().systemCalls().life().exit(t);
     world.kernel.processes().abandon(t);
   }
 
   private static CallResult mmap(FaultWorld world, ProcThread t, int pages) {
-    return world.kernel.processes().systemCalls().mmapAnon(
+    return world.kernel.processes().systemCalls().memory().mmapAnon(
         t, MAPPED, (long) pages * world.pageSize, VmProt.READ | VmProt.WRITE, false);
   }
 
@@ -167,7 +167,7 @@ final class FaultThread implements AutoCloseable {
 
   @Override
   public void close() {
-    world.kernel.processes().systemCalls().exit(thread);
+    world.kernel.processes().systemCalls().life().exit(thread);
     world.kernel.processes().abandon(thread);
   }
 }

@@ -33,7 +33,8 @@ public class ForkCost {
     t = new FaultThread(world, threads.getThreadIndex(), false);
     long length = (long) PAGES * t.pageSize;
     FaultThread.must(
-        world.kernel.processes().systemCalls().mmapAnon(t.thread, BASE, length, VmProt.READ | VmProt.WRITE, false));
+        world.kernel.processes().systemCalls().memory().mmapAnon(
+            t.thread, BASE, length, VmProt.READ | VmProt.WRITE, false));
   }
 
   @Setup(Level.Invocation)

@@ -1,5 +1,6 @@
 package dev.faultline.vm.map;
 
+import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.object.ChainVnode;
 import dev.faultline.vm.object.ObjectPages;
@@ -7,8 +8,8 @@ import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
 
 /**
- * What vm_map_clean does with each piece of its range. M read is held, of the share map too; V is taken after them,
- * whose holders never wait for M.
+ * vm_map_clean, and what it does with each piece of its range. M read is held, of the share map too; V is taken after
+ * them, whose holders never wait for M.
  *
  * @see "vm-semantics 3.4 clean, 5.1"
  */
@@ -17,14 +18,42 @@ final class MapClean implements VmMap.PieceVisitor {
   private final boolean invalidate; // (C)
   private boolean failed;
 
-  MapClean(ObjectPages ranges, boolean invalidate) {
+  private MapClean(ObjectPages ranges, boolean invalidate) {
     this.ranges = ranges;
     this.invalidate = invalidate;
   }
 
-  /** Returns whether a write failed. */
-  boolean failed() {
-    return failed;
+  /**
+   * vm_map_clean (msync): writes the dirty pages of files mapped in a range, and waits. Private copies are not the
+   * file's. M read is held throughout.
+   *
+   * @param invalidate also drop the resident pages that are clean then; what was stored since stays
+   * @return INVALID_ADDRESS for a hole, INVALID_ARGUMENT for a submap, before anything was written; FAILURE if a write
+   *     failed (its page is still dirty)
+   */
+  static KernReturn clean(VmMap map, long start, long end, boolean invalidate) {
+    map.lockRead();
+    try {
+      long from = Math.max(start, map.min());
+      long to = Math.min(end, map.max());
+      long at = from;
+      for (VmMapEntry e = map.entries.firstEndingAbove(from); at < to; e = e.next) {
+        if (e == map.entries.header || e.start > at) {
+          return KernReturn.INVALID_ADDRESS;
+        }
+        if (e.isSubMap) {
+          return KernReturn.INVALID_ARGUMENT;
+        }
+        at = e.end;
+      }
+      MapClean c = new MapClean(map.maps.ranges(), invalidate);
+      for (VmMapEntry e = map.entries.firstEndingAbove(from); e != map.entries.header && e.start < to; e = e.next) {
+        MapPieces.pieces(e, Math.max(from, e.start), Math.min(to, e.end), c);
+      }
+      return c.failed ? KernReturn.FAILURE : KernReturn.SUCCESS;
+    } finally {
+      map.unlock();
+    }
   }
 
   @Override

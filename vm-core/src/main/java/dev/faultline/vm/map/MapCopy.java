@@ -124,9 +124,9 @@ final class MapCopy {
       if (s == null) {
         throw KernelPanic.of("vm_map_copy: hole in a share map", share, piece);
       }
-      share.clipStart(s, piece.start + delta);
-      share.clipEnd(s, piece.end + delta);
-      dst.clipEnd(piece, s.end - delta);
+      MapClip.clipStart(share, s, piece.start + delta);
+      MapClip.clipEnd(share, s, piece.end + delta);
+      MapClip.clipEnd(dst, piece, s.end - delta);
       KernReturn r = copyEntry(share, dst, s, piece);
       if (r != KernReturn.SUCCESS || piece.end == end) {
         return r;

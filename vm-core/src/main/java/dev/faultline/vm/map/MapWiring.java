@@ -39,18 +39,24 @@ final class MapWiring {
           return KernReturn.INVALID_ARGUMENT;
         }
       }
-      map.clipStart(first, start);
+      MapClip.clipStart(map, first, start);
       for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
-        map.clipEnd(e, end);
+        MapClip.clipEnd(map, e, end);
         change(e, -1);
         if (e.wiredCount == 0) {
-          map.unwireEntry(e);
+          unwireEntry(map, e);
         }
       }
       return KernReturn.SUCCESS;
     } finally {
       map.unlock();
     }
+  }
+
+  /** vm_map_entry_unwire: ends every wiring of the entry. Caller holds M write. */
+  static void unwireEntry(VmMap map, VmMapEntry e) {
+    map.maps.wiring().unwire(map, e.start, e.end);
+    e.wiredCount = 0;
   }
 
   private static void change(VmMapEntry e, int by) {
@@ -103,8 +109,8 @@ final class MapWiring {
       if (e.wiredCount == 0) {
         prepare(map, e); // before the clipping, for fewer objects
       }
-      map.clipStart(e, start);
-      map.clipEnd(e, end);
+      MapClip.clipStart(map, e, start);
+      MapClip.clipEnd(map, e, end);
       change(e, 1);
     }
     return KernReturn.SUCCESS;

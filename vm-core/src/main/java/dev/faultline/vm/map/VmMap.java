@@ -28,8 +28,10 @@ public final class VmMap implements Channel, SubOrdered {
   /*
    * Implementation overview
    *
-   * Where         Lookup is in MapLookup, the list and its index in EntryList, wiring in MapWiring, what fork copies in
-   *               MapCopy, msync's writing in MapClean, address spaces in Vmspace.
+   * Where         Here are the lock and the references; lookup is in MapLookup, the list and its index in EntryList,
+   *               making mappings in MapInsert, clipping in MapClip, protection in MapProtect, unmapping in MapDelete,
+   *               wiring in MapWiring, what fork copies in MapCopy, msync's writing in MapClean, the walk over objects
+   *               in MapPieces, address spaces in Vmspace.
    * M             Guards the entries: read to walk, write to change; needs_copy and a missing object are resolved under
    *               an upgraded read hold. Main map before its share map; a parent is released before its submap is
    *               taken; a map that nobody else can see yet needs no lock.
@@ -207,7 +209,7 @@ public final class VmMap implements Channel, SubOrdered {
     return timestamp;
   }
 
-  private boolean isWritable() {
+  boolean isWritable() {
     return building || lock.isWriteHeld();
   }
 
@@ -358,47 +360,12 @@ public final class VmMap implements Channel, SubOrdered {
    * M read, of the share map too, is held during the calls. Submaps are skipped.
    */
   public void forEachPiece(long start, long end, PieceVisitor visitor) {
-    lockRead();
-    try {
-      for (VmMapEntry e = entries.firstEndingAbove(start); e != entries.header && e.start < end; e = e.next) {
-        pieces(e, Math.max(start, e.start), Math.min(end, e.end), visitor);
-      }
-    } finally {
-      unlock();
-    }
-  }
-
-  /** The pieces of one entry within [from, to). Caller holds M read. */
-  private static void pieces(VmMapEntry e, long from, long to, PieceVisitor visitor) {
-    if (e.isSubMap) {
-      return;
-    }
-    if (!e.isAMap) {
-      if (e.object != null) {
-        visitor.piece(e, e.object, from - e.start + e.offset, to - from);
-      }
-      return;
-    }
-    VmMap share = e.itsMap();
-    long delta = e.offset - e.start;
-    share.lockRead();
-    try {
-      for (VmMapEntry x = share.entries.firstEndingAbove(from + delta);
-          x != share.entries.header && x.start < to + delta; x = x.next) {
-        long a = Math.max(x.start, from + delta);
-        long b = Math.min(x.end, to + delta);
-        if (x.object != null) {
-          visitor.piece(e, x.object, a - x.start + x.offset, b - a);
-        }
-      }
-    } finally {
-      share.unlock();
-    }
+    MapPieces.forEachPiece(this, start, end, visitor);
   }
 
   // -------------------------------------------------------------------------------------------------------- insert
 
-  private boolean isInside(long start, long end) {
+  boolean isInside(long start, long end) {
     return start >= min && end <= max && start < end;
   }
 
@@ -410,55 +377,8 @@ public final class VmMap implements Channel, SubOrdered {
    * @return INVALID_ADDRESS out of bounds, NO_SPACE if something is mapped there
    */
   public KernReturn insert(@Nullable VmObject object, long offset, long start, long end) {
-    return insert(new Mapping(object, offset, false, false, VmProt.ALL, VmProt.ALL, Inheritance.COPY), start, end);
-  }
-
-  private KernReturn insert(Mapping what, long start, long end) {
-    assert isWritable();
-    assert start % maps.pageSize() == 0 && end % maps.pageSize() == 0;
-    if (!isInside(start, end)) {
-      return KernReturn.INVALID_ADDRESS;
-    }
-    if (!entries.isFree(start, end)) {
-      return KernReturn.NO_SPACE;
-    }
-    place(what, start, end);
-    return KernReturn.SUCCESS;
-  }
-
-  /** Maps what is known to fit. Caller holds M write. */
-  private void place(Mapping what, long start, long end) {
-    VmMapEntry before = entries.floor(start);
-    if (!extend(before, what, start, end)) {
-      VmMapEntry e = new VmMapEntry(start, end);
-      e.object = what.object();
-      e.offset = what.offset();
-      e.copyOnWrite = what.copyOnWrite();
-      e.needsCopy = what.needsCopy();
-      e.protection = what.protection();
-      e.maxProtection = what.maxProtection();
-      e.inheritance = what.inheritance();
-      entries.link(before, e);
-    }
-    MapObserver o = maps.observer();
-    if (o != null) {
-      o.mapped(this, start, end);
-    }
-  }
-
-  private boolean extend(VmMapEntry before, Mapping what, long start, long end) {
-    boolean like = what.object() == null && what.isPlain() && before != entries.header && before.end == start && isMain
-        && !before.isAMap && !before.isSubMap && before.inheritance == Inheritance.COPY
-        && before.protection == VmProt.ALL && before.maxProtection == VmProt.ALL && before.wiredCount == 0;
-    if (!like) {
-      return false;
-    }
-    VmObject o = before.object;
-    if (o != null && !maps.ranges().coalesce(o, before.offset, before.end - before.start, end - start)) {
-      return false;
-    }
-    entries.extend(before, end);
-    return true;
+    Mapping what = new Mapping(object, offset, false, false, VmProt.ALL, VmProt.ALL, Inheritance.COPY);
+    return MapInsert.insert(this, what, start, end);
   }
 
   /** vm_map_findspace: the lowest free {@code length} bytes at or above {@code from}, or -1. Caller holds M. */
@@ -474,7 +394,7 @@ public final class VmMap implements Channel, SubOrdered {
   public KernReturn find(Mapping what, long start, long end) {
     lockWrite();
     try {
-      return insert(what, start, end);
+      return MapInsert.insert(this, what, start, end);
     } finally {
       unlock();
     }
@@ -489,7 +409,7 @@ public final class VmMap implements Channel, SubOrdered {
     lockWrite();
     try {
       long start = findspace(from, length);
-      return start >= 0 && insert(what, start, start + length) == KernReturn.SUCCESS ? start : -1;
+      return start >= 0 && MapInsert.insert(this, what, start, start + length) == KernReturn.SUCCESS ? start : -1;
     } finally {
       unlock();
     }
@@ -510,94 +430,14 @@ public final class VmMap implements Channel, SubOrdered {
    *     changed then
    */
   public KernReturn mapFixed(Mapping what, long start, long end, Runnable then) {
-    if (!isInside(start, end)) {
-      return KernReturn.INVALID_ADDRESS;
-    }
-    if ((what.protection() & ~what.maxProtection()) != 0) {
-      return KernReturn.PROTECTION_FAILURE;
-    }
-    lockWrite();
-    try {
-      delete(start, end);
-      KernReturn r = insert(what, start, end);
-      if (r == KernReturn.SUCCESS) {
-        then.run();
-      }
-      return r;
-    } finally {
-      unlock();
-    }
+    return MapInsert.mapFixed(this, what, start, end, then);
   }
 
   // ---------------------------------------------------------------------------------------------------------- clip
 
-  /** vm_map_clip_start: makes {@code e}, if it contains {@code va}, begin there. Caller holds M write. */
-  void clipStart(VmMapEntry e, long va) {
-    assert isWritable();
-    if (va > e.start && va < e.end) {
-      VmMapEntry front = split(e);
-      entries.splitFront(e, front, va);
-      e.offset += va - front.start;
-    }
-  }
-
-  /** vm_map_clip_end: makes {@code e}, if it contains {@code va}, end there. Caller holds M write. */
-  void clipEnd(VmMapEntry e, long va) {
-    assert isWritable();
-    if (va > e.start && va < e.end) {
-      VmMapEntry rear = split(e);
-      rear.offset += va - e.start;
-      entries.splitRear(e, rear, va);
-    }
-  }
-
-  /** Returns a twin with a reference of its own. */
-  private static VmMapEntry split(VmMapEntry e) {
-    VmMapEntry twin = e.twin();
-    if (twin.map != null) {
-      twin.map.reference();
-    } else if (twin.object != null) {
-      twin.object.reference();
-    }
-    return twin;
-  }
-
-  /**
-   * Returns the first entry of a range, clipped to begin with it if it began earlier. Caller holds M write.
-   *
-   * @return the header or an entry at or above {@code end} if nothing is mapped in the range
-   */
-  private VmMapEntry clippedFirst(long start) {
-    VmMapEntry e = entries.firstEndingAbove(start);
-    if (e != entries.header) {
-      clipStart(e, start);
-    }
-    return e;
-  }
-
   /** vm_map_simplify: merges the entry at {@code start} into the one before if the two are alike. For kernel maps. */
   public void simplify(long start) {
-    lockWrite();
-    try {
-      VmMapEntry e = entries.find(start);
-      if (e == null || !isMain || !continues(e.prev, e) || e.start != start) {
-        return;
-      }
-      VmMapEntry before = e.prev;
-      entries.unlink(e);
-      entries.extend(before, e.end);
-      giveUp(e);
-    } finally {
-      unlock();
-    }
-  }
-
-  private boolean continues(VmMapEntry a, VmMapEntry b) {
-    return a != entries.header && a.end == b.start && a.map == null && b.map == null && a.object == b.object
-        && (a.object == null || a.offset + (a.end - a.start) == b.offset)
-        && a.inheritance == b.inheritance && a.protection == b.protection && a.maxProtection == b.maxProtection
-        && a.wiredCount == b.wiredCount
-        && a.copyOnWrite == b.copyOnWrite && a.needsCopy == b.needsCopy;
+    MapClip.simplify(this, start);
   }
 
   /**
@@ -606,21 +446,7 @@ public final class VmMap implements Channel, SubOrdered {
    * @return INVALID_ARGUMENT if the range is not that
    */
   public KernReturn submap(long start, long end, VmMap sub) {
-    lockWrite();
-    try {
-      VmMapEntry e = entries.find(start);
-      if (e == null || end > e.end || start >= end || e.map != null || e.object != null || e.copyOnWrite) {
-        return KernReturn.INVALID_ARGUMENT;
-      }
-      clipStart(e, start);
-      clipEnd(e, end);
-      e.isSubMap = true;
-      e.map = sub;
-      sub.reference();
-      return KernReturn.SUCCESS;
-    } finally {
-      unlock();
-    }
+    return MapClip.submap(this, start, end, sub);
   }
 
   // ------------------------------------------------------------------------------------- protection and inheritance
@@ -632,86 +458,12 @@ public final class VmMap implements Channel, SubOrdered {
    * @return INVALID_ARGUMENT for a submap, PROTECTION_FAILURE beyond the maximum; nothing was changed then
    */
   public KernReturn protect(long start, long end, int prot, boolean setMax) {
-    lockWrite();
-    try {
-      long from = Math.max(start, min);
-      long to = Math.min(end, max);
-      for (VmMapEntry e = entries.firstEndingAbove(from); e != entries.header && e.start < to; e = e.next) {
-        if (e.isSubMap) {
-          return KernReturn.INVALID_ARGUMENT;
-        }
-        if ((prot & ~e.maxProtection) != 0) {
-          return KernReturn.PROTECTION_FAILURE;
-        }
-      }
-      VmMapEntry first = clippedFirst(from);
-      for (VmMapEntry e = first; e != entries.header && e.start < to; e = e.next) {
-        clipEnd(e, to);
-        int old = e.protection;
-        if (setMax) {
-          e.maxProtection = prot;
-          e.protection = prot & old;
-        } else {
-          e.protection = prot;
-        }
-        if (e.protection != old) {
-          lower(e, maps.hProtectMask ? first : e);
-        }
-      }
-      MapObserver o = maps.observer();
-      if (o != null) {
-        o.protectionChanged(this, from, to, prot, setMax);
-      }
-      return KernReturn.SUCCESS;
-    } finally {
-      unlock();
-    }
-  }
-
-  /** Takes from the translations what the entry no longer grants; never adds. WRITE is withheld from private copies. */
-  private void lower(VmMapEntry e, VmMapEntry maskOf) {
-    Pmap p = itsPmap();
-    if (!e.isAMap) {
-      p.protect(e.start, e.end, masked(e.protection, maskOf));
-      return;
-    }
-    VmMap share = e.itsMap();
-    long delta = e.offset - e.start;
-    share.lockRead(); // the original takes it for writing; nothing of it is changed here
-    try {
-      for (VmMapEntry x = share.entries.firstEndingAbove(e.offset);
-          x != share.entries.header && x.start < e.end + delta; x = x.next) {
-        long from = Math.max(x.start - delta, e.start);
-        long to = Math.min(x.end - delta, e.end);
-        p.protect(from, to, masked(e.protection, x));
-      }
-    } finally {
-      share.unlock();
-    }
-  }
-
-  private static int masked(int prot, VmMapEntry e) {
-    return e.copyOnWrite ? prot & ~VmProt.WRITE : prot;
+    return MapProtect.protect(this, start, end, prot, setMax);
   }
 
   /** vm_map_inherit: says what fork does with what is mapped in a range. Holes are skipped. */
   public KernReturn inherit(long start, long end, Inheritance inheritance) {
-    lockWrite();
-    try {
-      long from = Math.max(start, min);
-      long to = Math.min(end, max);
-      for (VmMapEntry e = clippedFirst(from); e != entries.header && e.start < to; e = e.next) {
-        clipEnd(e, to);
-        e.inheritance = inheritance;
-      }
-      MapObserver o = maps.observer();
-      if (o != null) {
-        o.inheritanceChanged(this, from, to, inheritance);
-      }
-      return KernReturn.SUCCESS;
-    } finally {
-      unlock();
-    }
+    return MapProtect.inherit(this, start, end, inheritance);
   }
 
   /** vm_map_check_protection: whether the whole range is mapped with at least {@code prot}. */
@@ -726,14 +478,7 @@ public final class VmMap implements Channel, SubOrdered {
 
   /** Like {@link #checkProtection}. Caller holds M. */
   public boolean checkProtectionLocked(long start, long end, int prot) {
-    long at = start;
-    for (VmMapEntry e = entries.firstEndingAbove(start); at < end; e = e.next) {
-      if (e == entries.header || e.start > at || (prot & ~e.protection) != 0) {
-        return false;
-      }
-      at = e.end;
-    }
-    return true;
+    return MapProtect.checkProtectionLocked(this, start, end, prot);
   }
 
   // -------------------------------------------------------------------------------------------------------- wiring
@@ -761,94 +506,14 @@ public final class VmMap implements Channel, SubOrdered {
    *     failed (its page is still dirty)
    */
   public KernReturn clean(long start, long end, boolean invalidate) {
-    lockRead();
-    try {
-      long from = Math.max(start, min);
-      long to = Math.min(end, max);
-      long at = from;
-      for (VmMapEntry e = entries.firstEndingAbove(from); at < to; e = e.next) {
-        if (e == entries.header || e.start > at) {
-          return KernReturn.INVALID_ADDRESS;
-        }
-        if (e.isSubMap) {
-          return KernReturn.INVALID_ARGUMENT;
-        }
-        at = e.end;
-      }
-      MapClean c = new MapClean(maps.ranges(), invalidate);
-      for (VmMapEntry e = entries.firstEndingAbove(from); e != entries.header && e.start < to; e = e.next) {
-        pieces(e, Math.max(from, e.start), Math.min(to, e.end), c);
-      }
-      return c.failed() ? KernReturn.FAILURE : KernReturn.SUCCESS;
-    } finally {
-      unlock();
-    }
+    return MapClean.clean(this, start, end, invalidate);
   }
 
   // -------------------------------------------------------------------------------------------------------- delete
 
-  /**
-   * vm_map_delete: unmaps a range. Translations go first, then the entries; the references that they held are dropped
-   * after the unlock. Holes are fine. Caller holds M write.
-   */
-  void delete(long start, long end) {
-    assert isWritable();
-    VmMapEntry first = clippedFirst(start);
-    if (first == entries.header || first.start >= end) {
-      return;
-    }
-    VmMapEntry last = first;
-    for (VmMapEntry e = first; e != entries.header && e.start < end; e = e.next) {
-      clipEnd(e, end);
-      if (e.wiredCount != 0) { // first, as pmap_remove is slow with wired translations
-        unwireEntry(e);
-      }
-      VmObject o = e.object;
-      if (o != null && maps.isKernelObject(o)) {
-        maps.ranges().remove(o, e.offset, e.offset + (e.end - e.start), false);
-      } else if (o != null && !isMain) { // whoever maps it through this share map is not known
-        maps.ranges().pmapRemove(o, e.offset, e.offset + (e.end - e.start));
-      }
-      last = e;
-    }
-    if (pmap != null) {
-      pmap.remove(first.start, last.end); // one shootdown for them all
-    }
-    VmMapEntry stop = last.next;
-    for (VmMapEntry e = first; e != stop; e = e.next) {
-      entries.unlink(e);
-      giveUp(e);
-    }
-    MapObserver o = maps.observer();
-    if (o != null) {
-      o.removed(this, start, end);
-    }
-  }
-
-  /** vm_map_entry_unwire: ends every wiring of the entry. Caller holds M write. */
-  void unwireEntry(VmMapEntry e) {
-    maps.wiring().unwire(this, e.start, e.end);
-    e.wiredCount = 0;
-  }
-
-  /** Drops the references of an entry that is in no list any more, once no map is locked (R29). */
-  private static void giveUp(VmMapEntry e) {
-    if (e.map != null) {
-      DeferredReleases.release(e.map);
-    } else if (e.object != null) {
-      DeferredReleases.release(e.object);
-    }
-  }
-
   /** vm_map_remove: unmaps what the map has of a range. Holes are fine. */
   public KernReturn remove(long start, long end) {
-    lockWrite();
-    try {
-      delete(Math.max(start, min), Math.min(end, max));
-      return KernReturn.SUCCESS;
-    } finally {
-      unlock();
-    }
+    return MapDelete.remove(this, start, end);
   }
 
   // ------------------------------------------------------------------------------------------------------- checking

@@ -141,7 +141,7 @@ public final class ProcessTable implements ProcessWalker {
 
   /**
    * Makes the calling thread, which is no strand, the thread of a new process, in user mode on a processor: for
-   * benchmarks and tests that bring their own threads. It is to call {@link SystemCalls#exit} and then {@link
+   * benchmarks and tests that bring their own threads. It is to call {@link LifeCalls#exit} and then {@link
    * #abandon}.
    *
    * @param vmspace an address space whose reference the process takes over, or null for an empty one of its own
@@ -193,7 +193,7 @@ public final class ProcessTable implements ProcessWalker {
       main.run(t);
     }
     if (p.vmspaceOrNull() != null) {
-      systemCalls.exit(t);
+      systemCalls.life().exit(t);
     }
     t.end();
     strandsLeft.decrementAndGet();

@@ -45,54 +45,54 @@ final class KernelProcess implements ProcessCalls {
 
   @Override
   public Reply mmapAnon(long address, long length, int prot, boolean shared) {
-    return reply(calls.mmapAnon(thread, address, length, prot, shared));
+    return reply(calls.memory().mmapAnon(thread, address, length, prot, shared));
   }
 
   @Override
   public Reply mmapFile(long address, long length, int prot, boolean shared, int file, long offset) {
     Vnode v = run.file(file);
-    return reply(calls.mmapFile(thread, address, length, prot, shared, v, offset));
+    return reply(calls.memory().mmapFile(thread, address, length, prot, shared, v, offset));
   }
 
   @Override
   public Reply munmap(long address, long length) {
-    return reply(calls.munmap(thread, address, length));
+    return reply(calls.memory().munmap(thread, address, length));
   }
 
   @Override
   public Reply mprotect(long address, long length, int prot) {
-    return reply(calls.mprotect(thread, address, length, prot));
+    return reply(calls.memory().mprotect(thread, address, length, prot));
   }
 
   @Override
   public Reply minherit(long address, long length, Inheritance inheritance) {
-    return reply(calls.minherit(thread, address, length, inheritance));
+    return reply(calls.memory().minherit(thread, address, length, inheritance));
   }
 
   @Override
   public Reply madvise(long address, long length, Advice advice) {
     boolean unneeded = advice == Advice.DONTNEED || advice == Advice.FREE;
-    return reply(calls.madvise(thread, address, length, unneeded));
+    return reply(calls.paging().madvise(thread, address, length, unneeded));
   }
 
   @Override
   public Reply mlock(long address, long length) {
-    return reply(calls.mlock(thread, address, length));
+    return reply(calls.paging().mlock(thread, address, length));
   }
 
   @Override
   public Reply munlock(long address, long length) {
-    return reply(calls.munlock(thread, address, length));
+    return reply(calls.paging().munlock(thread, address, length));
   }
 
   @Override
   public Reply msync(long address, long length) {
-    return reply(calls.msync(thread, address, length));
+    return reply(calls.paging().msync(thread, address, length));
   }
 
   @Override
   public Reply mincore(long address, int pages, byte[] resident) {
-    return reply(calls.mincore(thread, address, pages, VmProgram.PAGE_SIZE, resident));
+    return reply(calls.paging().mincore(thread, address, pages, VmProgram.PAGE_SIZE, resident));
   }
 
   @Override
@@ -133,12 +133,12 @@ final class KernelProcess implements ProcessCalls {
 
   @Override
   public Reply fork(int child) {
-    return started(child, calls.fork(thread, run.pid(child), run.main(child)));
+    return started(child, calls.life().fork(thread, run.pid(child), run.main(child)));
   }
 
   @Override
   public Reply vfork(int child) {
-    return started(child, calls.vfork(thread, run.pid(child), run.main(child)));
+    return started(child, calls.life().vfork(thread, run.pid(child), run.main(child)));
   }
 
   private Reply started(int child, CallResult r) {
@@ -151,32 +151,32 @@ final class KernelProcess implements ProcessCalls {
 
   @Override
   public Reply exec() {
-    return reply(calls.exec(thread));
+    return reply(calls.life().exec(thread));
   }
 
   @Override
   public Reply waitFor(int child) {
-    return reply(calls.waitFor(thread, children.remove(child)));
+    return reply(calls.life().waitFor(thread, children.remove(child)));
   }
 
   @Override
   public Reply barrier(int barrier) {
-    return reply(calls.barrier(thread, run.barrier(barrier)));
+    return reply(calls.life().barrier(thread, run.barrier(barrier)));
   }
 
   @Override
   public Reply sleep(long ticks) {
-    return reply(calls.sleep(thread, ticks));
+    return reply(calls.life().sleep(thread, ticks));
   }
 
   @Override
   public Reply truncate(int file, long length) {
-    return reply(calls.truncate(thread, run.file(file), length));
+    return reply(calls.files().truncate(thread, run.file(file), length));
   }
 
   @Override
   public void exit() {
-    calls.exit(thread);
+    calls.life().exit(thread);
   }
 
   @Override

@@ -122,9 +122,9 @@ final class CheckedRunTest {
   }
 
   private static void fill(SystemCalls calls, ProcThread t, Vnode file, Held held) {
-    must(calls.mmapAnon(t, 0x100000, 100 * PAGE, RW, false));
-    must(calls.mmapFile(t, 0x400000, 4 * PAGE, RW, true, file, 0));
-    must(calls.mmapFile(t, 0x500000, 4 * PAGE, RW, false, file, 0));
+    must(calls.memory().mmapAnon(t, 0x100000, 100 * PAGE, RW, false));
+    must(calls.memory().mmapFile(t, 0x400000, 4 * PAGE, RW, true, file, 0));
+    must(calls.memory().mmapFile(t, 0x500000, 4 * PAGE, RW, false, file, 0));
     for (int i = 0; i < 100; i++) {
       must(t.access().store(0x100000 + (long) i * PAGE + 8, i));
     }
@@ -133,8 +133,8 @@ final class CheckedRunTest {
     must(t.access().load(0x502000));
     held.thread.set(t);
     held.ready = true;
-    calls.sleep(t, 1L << 40);
-    calls.exit(t);
+    calls.life().sleep(t, 1L << 40);
+    calls.life().exit(t);
   }
 
   private static void must(CallResult r) {

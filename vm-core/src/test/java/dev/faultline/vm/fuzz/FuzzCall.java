@@ -51,30 +51,33 @@ record FuzzCall(Kind kind, long address, long length, int arg, long offset) {
     UserAccess user = t.access();
     long word = address & -Long.BYTES; // an unaligned word is the program's mistake, and never reaches the kernel
     return switch (kind) {
-      case MMAP_ANON -> calls.mmapAnon(t, address, length, arg & 7, (arg & 8) != 0);
-      case MMAP_FILE -> calls.mmapFile(t, address, length, arg & 7, (arg & 8) != 0, file, offset);
-      case MUNMAP -> calls.munmap(t, address, length);
-      case MPROTECT -> calls.mprotect(t, address, length, arg & 7);
-      case MINHERIT -> calls.minherit(t, address, length, Inheritance.values()[Math.floorMod(arg, 3)]);
-      case MADVISE -> calls.madvise(t, address, length, (arg & 1) != 0);
-      case MLOCK -> calls.mlock(t, address, length);
-      case MUNLOCK -> calls.munlock(t, address, length);
-      case MSYNC -> calls.msync(t, address, length);
-      case MINCORE -> calls.mincore(t, address, Math.floorMod((int) length, PAGES_MAX), pageSize, new byte[PAGES_MAX]);
-      case TRUNCATE -> calls.truncate(t, file, offset);
+      case MMAP_ANON -> calls.memory().mmapAnon(t, address, length, arg & 7, (arg & 8) != 0);
+      case MMAP_FILE -> calls.memory().mmapFile(t, address, length, arg & 7, (arg & 8) != 0, file, offset);
+      case MUNMAP -> calls.memory().munmap(t, address, length);
+      case MPROTECT -> calls.memory().mprotect(t, address, length, arg & 7);
+      case MINHERIT -> calls.memory().minherit(t, address, length, Inheritance.values()[Math.floorMod(arg, 3)]);
+      case MADVISE -> calls.paging().madvise(t, address, length, (arg & 1) != 0);
+      case MLOCK -> calls.paging().mlock(t, address, length);
+      case MUNLOCK -> calls.paging().munlock(t, address, length);
+      case MSYNC -> calls.paging().msync(t, address, length);
+      case MINCORE -> {
+        int count = Math.floorMod((int) length, PAGES_MAX);
+        yield calls.paging().mincore(t, address, count, pageSize, new byte[PAGES_MAX]);
+      }
+      case TRUNCATE -> calls.files().truncate(t, file, offset);
       case LOAD -> user.load(word);
       case STORE -> user.store(word, offset);
       case ADD -> user.add(word, offset);
       case FILL -> user.fill(word, Math.floorMod(length, 4L * pageSize / Long.BYTES), offset);
       case SUM -> user.sum(word, Math.floorMod(length, 4L * pageSize / Long.BYTES));
-      case FORK -> calls.fork(t, pids.next(), c -> run(c, calls, files, pageSize, children, pids));
-      case VFORK -> calls.vfork(t, pids.next(), c -> run(c, calls, files, pageSize, children, pids));
-      case EXEC -> calls.exec(t);
+      case FORK -> calls.life().fork(t, pids.next(), c -> run(c, calls, files, pageSize, children, pids));
+      case VFORK -> calls.life().vfork(t, pids.next(), c -> run(c, calls, files, pageSize, children, pids));
+      case EXEC -> calls.life().exec(t);
       case WAIT -> {
         Process child = t.lastChild();
-        yield calls.waitFor(t, child);
+        yield calls.life().waitFor(t, child);
       }
-      case SLEEP -> calls.sleep(t, Math.floorMod(arg, 3));
+      case SLEEP -> calls.life().sleep(t, Math.floorMod(arg, 3));
     };
   }
 
@@ -87,7 +90,7 @@ record FuzzCall(Kind kind, long address, long length, int arg, long offset) {
         break;
       }
     }
-    calls.exit(t);
+    calls.life().exit(t);
   }
 
   /** Hands out process numbers. */

@@ -231,7 +231,7 @@ final class SystemCallFuzzTest {
         changed.compareAndSet(null, new AssertionError(c + " = " + r + " changed " + before + " into " + picture(t)));
       }
     }
-    calls.exit(t);
+    calls.life().exit(t);
   }
 
   private static List<String> picture(ProcThread t) {

@@ -134,8 +134,8 @@ final class DeferredReleasesTest {
       map.lockWrite();
       inner.lockWrite();
       assertThat(inner.insert(o, 0, at(0), at(4))).isEqualTo(KernReturn.SUCCESS);
-      inner.delete(at(0), at(2));
-      inner.delete(at(2), at(4));
+      MapDelete.delete(inner, at(0), at(2));
+      MapDelete.delete(inner, at(2), at(4));
       inner.unlock();
       assertThat(o.refCount()).as("references while the outer map is locked").isEqualTo(3);
       map.unlock();

@@ -45,7 +45,7 @@ final class HelperDaemonsTest {
   private void run(Consumer<ProcThread> body) {
     kernel.run("boot", () -> kernel.processes().start(1, t -> {
       body.accept(t);
-      kernel.processes().systemCalls().exit(t);
+      kernel.processes().systemCalls().life().exit(t);
     }));
     kernel.domain().strands().attach("test");
     try {
@@ -84,7 +84,7 @@ final class HelperDaemonsTest {
   void booting_andARunWithPlentyOfMemory_startNoDaemon(Mode mode) {
     boot(mode, 128, DaemonOptions.DEFAULT);
     run(t -> {
-      kernel.processes().systemCalls().mmapAnon(t, AT, 8 * PAGE, RW, false);
+      kernel.processes().systemCalls().memory().mmapAnon(t, AT, 8 * PAGE, RW, false);
       assertThat(t.access().fill(AT, 8 * PAGE / 8, 1)).isEqualTo(CallResult.OK);
     });
     assertThat(threads()).isZero();
@@ -96,8 +96,8 @@ final class HelperDaemonsTest {
     boot(mode, 128, DaemonOptions.DEFAULT.withResidentPages(10));
     SystemCalls calls = kernel.processes().systemCalls();
     run(t -> {
-      calls.fork(t, 2, c -> {
-        calls.mmapAnon(c, AT, 30 * PAGE, RW, false);
+      calls.life().fork(t, 2, c -> {
+        calls.memory().mmapAnon(c, AT, 30 * PAGE, RW, false);
         c.access().fill(AT, 30 * PAGE / 8, 1);
         for (int i = 0; i < 10; i++) { // as vm_daemon does: old enough, at last
           c.inKernel(() -> {
@@ -108,9 +108,9 @@ final class HelperDaemonsTest {
           });
         }
         assertThat(c.process().vmspace().pmap().residentCount()).isEqualTo(10);
-        calls.exit(c);
+        calls.life().exit(c);
       });
-      calls.waitFor(t, t.lastChild());
+      calls.life().waitFor(t, t.lastChild());
     });
     assertThat(kernel.events(Event.TRIMMED)).isEqualTo(20);
   }
@@ -122,11 +122,11 @@ final class HelperDaemonsTest {
     Vnode file = kernel.call("create", () -> kernel.volume().create("f", 8L * PAGE, 1));
     SystemCalls calls = kernel.processes().systemCalls();
     run(t -> {
-      calls.mmapFile(t, AT, 8 * PAGE, VmProt.READ, true, file, 0);
+      calls.memory().mmapFile(t, AT, 8 * PAGE, VmProt.READ, true, file, 0);
       t.access().sum(AT, 8 * PAGE / 8);
-      calls.munmap(t, AT, 8 * PAGE);
+      calls.memory().munmap(t, AT, 8 * PAGE);
       t.inKernel(() -> assertThat(kernel.objects().cachedCount()).as("cached with its pages").isEqualTo(1));
-      calls.mmapAnon(t, AT, 100 * PAGE, RW, false);
+      calls.memory().mmapAnon(t, AT, 100 * PAGE, RW, false);
       for (int i = 0; i < 200 && kernel.objects().cachedCount() > 0; i++) {
         assertThat(t.access().fill(AT, 100 * PAGE / 8, i)).isEqualTo(CallResult.OK);
       }
@@ -145,7 +145,7 @@ final class HelperDaemonsTest {
           DaemonOptions.DEFAULT);
       boolean kick = ticks == 0;
       run(t -> {
-        kernel.processes().systemCalls().mmapFile(t, AT, 2 * PAGE, RW, true, file, 0);
+        kernel.processes().systemCalls().memory().mmapFile(t, AT, 2 * PAGE, RW, true, file, 0);
         assertThat(t.access().store(AT, 4711)).isEqualTo(CallResult.OK);
         if (kick) {
           t.inKernel(own::requestSync);
@@ -173,7 +173,7 @@ final class HelperDaemonsTest {
   void zeroIdle_zeroesInAdvance_andZeroFillTakesThose(Mode mode) {
     boot(mode, 64, DaemonOptions.DEFAULT.withZeroIdle(true));
     run(t -> {
-      kernel.processes().systemCalls().mmapAnon(t, AT, 100 * PAGE, RW, false);
+      kernel.processes().systemCalls().memory().mmapAnon(t, AT, 100 * PAGE, RW, false);
       assertThat(t.access().store(AT, 0)).isEqualTo(CallResult.OK); // the first allocation starts the loop
       until(() -> kernel.domain().events(Event.ZERO_IDLE.ordinal()) > 0);
       for (int i = 0; i < 100; i++) {

@@ -20,16 +20,16 @@ final class CpuSchedulerTest {
     w.start(1, t -> {
       Process[] children = new Process[n];
       for (int i = 0; i < n; i++) {
-        assertThat(w.calls.fork(t, 100 + i, c -> {
+        assertThat(w.calls.life().fork(t, 100 + i, c -> {
           body.run(c);
-          w.calls.exit(c);
+          w.calls.life().exit(c);
         })).isEqualTo(CallResult.OK);
         children[i] = t.lastChild();
       }
       for (Process c : children) {
-        assertThat(w.calls.waitFor(t, c)).isEqualTo(CallResult.OK);
+        assertThat(w.calls.life().waitFor(t, c)).isEqualTo(CallResult.OK);
       }
-      w.calls.exit(t);
+      w.calls.life().exit(t);
     });
     w.awaitEnd();
   }
@@ -75,7 +75,7 @@ final class CpuSchedulerTest {
       children(w, n, t -> {
         int me = present.getAndIncrement();
         w.map(t, AT, false);
-        w.calls.barrier(t, all);
+        w.calls.life().barrier(t, all);
         for (int i = 0; i < each; i++) {
           t.access().store(AT, i);
           done.lazySet(me, i);
@@ -100,7 +100,7 @@ final class CpuSchedulerTest {
       children(w, 2, t -> {
         w.map(t, AT, false);
         if (t.process().pid() == 100) {
-          assertThat(w.calls.sleep(t, 300)).isEqualTo(CallResult.OK);
+          assertThat(w.calls.life().sleep(t, 300)).isEqualTo(CallResult.OK);
           sleeperEnds.set(order.incrementAndGet());
         } else {
           for (int i = 0; i < 1_000; i++) {

@@ -36,7 +36,7 @@ final class ProcessSwapTest {
   private static ProcessMain ending(ProcessWorld w, ProcessMain body) {
     return t -> {
       body.run(t);
-      w.calls.exit(t);
+      w.calls.life().exit(t);
     };
   }
 
@@ -74,8 +74,8 @@ final class ProcessSwapTest {
       w.start(1, ending(w, t -> {
         w.map(t, AT, false);
         t.access().store(AT, 7);
-        w.calls.fork(t, 2, ending(w, c -> {
-          assertThat(w.calls.barrier(c, b)).isEqualTo(CallResult.OK);
+        w.calls.life().fork(t, 2, ending(w, c -> {
+          assertThat(w.calls.life().barrier(c, b)).isEqualTo(CallResult.OK);
           wasIn.set(c.process().isInMemory());
           c.access().load(AT);
           assertThat(c.access().value()).isEqualTo(7);
@@ -87,8 +87,8 @@ final class ProcessSwapTest {
         assertThat(child.isInMemory()).isFalse();
         assertThat(t.process().isInMemory()).as("who runs stays").isTrue();
         assertThat(wired(w)).isEqualTo(2);
-        assertThat(w.calls.barrier(t, b)).isEqualTo(CallResult.OK);
-        w.calls.waitFor(t, child);
+        assertThat(w.calls.life().barrier(t, b)).isEqualTo(CallResult.OK);
+        w.calls.life().waitFor(t, child);
       }));
       w.awaitEnd();
       assertThat(wasIn).isTrue();
@@ -105,19 +105,19 @@ final class ProcessSwapTest {
     try (ProcessWorld w = new ProcessWorld(mode, 2, 64, SWAPPING)) {
       Barrier b = w.processes.barrier("b", 2);
       w.start(1, ending(w, t -> {
-        w.calls.fork(t, 2, ending(w, c -> w.calls.barrier(c, b)));
+        w.calls.life().fork(t, 2, ending(w, c -> w.calls.life().barrier(c, b)));
         Process child = t.lastChild();
         until(() -> child.sleepsLong);
         t.inKernel(w.processes::swapOutIdle);
-        assertThat(w.calls.mmapAnon(t, AT, 80 * PAGE, RW, false)).isEqualTo(CallResult.OK);
+        assertThat(w.calls.memory().mmapAnon(t, AT, 80 * PAGE, RW, false)).isEqualTo(CallResult.OK);
         UArea u = child.uArea;
         assertThat(u).isNotNull();
         for (int i = 0; i < 100 && hasPages(t, u); i++) { // the u-area, used by nobody, goes to swap
           assertThat(t.access().fill(AT, 80 * PAGE / 8, i)).isEqualTo(CallResult.OK);
         }
         assertThat(hasPages(t, u)).isFalse();
-        assertThat(w.calls.barrier(t, b)).isEqualTo(CallResult.OK);
-        w.calls.waitFor(t, child);
+        assertThat(w.calls.life().barrier(t, b)).isEqualTo(CallResult.OK);
+        w.calls.life().waitFor(t, child);
       }));
       w.awaitEnd();
       assertThat(w.events(Event.PROC_SWAPIN)).as("the child, and its parent if that slept long enough").isPositive();
@@ -143,7 +143,7 @@ final class ProcessSwapTest {
       w.start(1, ending(w, t -> {
         w.map(t, AT, false);
         t.access().store(AT, 7);
-        w.calls.sleep(t, 1_000_000);
+        w.calls.life().sleep(t, 1_000_000);
       }));
       until(() -> w.processes.sleeping() == 1);
       swapOut(w);
@@ -161,7 +161,7 @@ final class ProcessSwapTest {
   @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
   void stop_endsWhoIsSwappedOut(Mode mode) {
     try (ProcessWorld w = new ProcessWorld(mode, 2, 128, SWAPPING)) {
-      w.start(1, ending(w, t -> w.calls.sleep(t, 1_000_000)));
+      w.start(1, ending(w, t -> w.calls.life().sleep(t, 1_000_000)));
       until(() -> w.processes.sleeping() == 1);
       swapOut(w);
       w.kernel.run("stop", w.processes::stop);
@@ -176,19 +176,19 @@ final class ProcessSwapTest {
     try (ProcessWorld w = new ProcessWorld(mode, 2, 64, SWAPPING)) {
       Barrier b = w.processes.barrier("b", 2);
       w.start(1, ending(w, t -> {
-        w.calls.fork(t, 2, ending(w, c -> assertThat(w.calls.barrier(c, b)).isEqualTo(CallResult.SIGKILL)));
+        w.calls.life().fork(t, 2, ending(w, c -> assertThat(w.calls.life().barrier(c, b)).isEqualTo(CallResult.SIGKILL)));
         Process child = t.lastChild();
         until(() -> child.sleepsLong);
         t.inKernel(w.processes::swapOutIdle);
-        w.calls.mmapAnon(t, AT, 80 * PAGE, RW, false);
+        w.calls.memory().mmapAnon(t, AT, 80 * PAGE, RW, false);
         UArea u = child.uArea;
         assertThat(u).isNotNull();
         for (int i = 0; i < 100 && hasPages(t, u); i++) {
           t.access().fill(AT, 80 * PAGE / 8, i);
         }
         w.kernel.machine().disk().fail(0, 8 * 64, FaultMode.STICKY_READ);
-        w.calls.barrier(t, b);
-        w.calls.waitFor(t, child);
+        w.calls.life().barrier(t, b);
+        w.calls.life().waitFor(t, child);
       }));
       w.awaitEnd();
       assertThat(w.processes.killedForMemory()).extracting(p -> p.killReason)
@@ -204,7 +204,7 @@ final class ProcessSwapTest {
     try (ProcessWorld w = new ProcessWorld(mode, 2, 64, SWAPPING)) {
       AtomicLong slept = new AtomicLong();
       w.start(2, ending(w, t -> {
-        w.calls.sleep(t, 400);
+        w.calls.life().sleep(t, 400);
         slept.incrementAndGet();
       }));
       until(() -> w.processes.sleeping() == 1);
@@ -263,11 +263,11 @@ final class ProcessSwapTest {
         Process[] p = new Process[children];
         for (int i = 0; i < children; i++) {
           int me = i;
-          assertThat(w.calls.fork(t, 10 + i, ending(w, c -> {
-            w.calls.mmapAnon(c, AT, (long) size * PAGE, RW, false);
+          assertThat(w.calls.life().fork(t, 10 + i, ending(w, c -> {
+            w.calls.memory().mmapAnon(c, AT, (long) size * PAGE, RW, false);
             for (int round = 0; round < 12; round++) {
               assertThat(c.access().fill(AT, (long) size * PAGE / 8, me + round)).isEqualTo(CallResult.OK);
-              w.calls.sleep(c, 5);
+              w.calls.life().sleep(c, 5);
               for (int page = 0; page < size; page++) {
                 c.access().load(AT + (long) page * PAGE);
                 right.addAndGet(c.access().value() == me + round + (long) page * PAGE / 8 ? 1 : 0);
@@ -277,7 +277,7 @@ final class ProcessSwapTest {
           p[i] = t.lastChild();
         }
         for (Process c : p) {
-          w.calls.waitFor(t, c);
+          w.calls.life().waitFor(t, c);
         }
       }));
       w.awaitEnd();
@@ -296,7 +296,7 @@ final class ProcessSwapTest {
       try (ProcessWorld w = new ProcessWorld(mode, 1, 4, SWAPPING.withUPages(pages))) {
         AtomicLong sum = new AtomicLong();
         w.start(1, ending(w, t -> {
-          w.calls.mmapAnon(t, AT, 6 * PAGE, RW, false);
+          w.calls.memory().mmapAnon(t, AT, 6 * PAGE, RW, false);
           for (int i = 0; i < 6; i++) {
             assertThat(t.access().store(AT + (long) i * PAGE, i)).isEqualTo(CallResult.OK);
           }

@@ -22,7 +22,7 @@ final class ProcessTableTest {
   private static ProcessMain ending(ProcessWorld w, ProcessMain body) {
     return t -> {
       body.run(t);
-      w.calls.exit(t);
+      w.calls.life().exit(t);
     };
   }
 
@@ -34,16 +34,16 @@ final class ProcessTableTest {
       w.start(1, ending(w, t -> {
         w.map(t, AT, false);
         t.access().store(AT, 7);
-        assertThat(w.calls.fork(t, 2, ending(w, c -> {
+        assertThat(w.calls.life().fork(t, 2, ending(w, c -> {
           c.access().load(AT);
           order.add("child sees " + c.access().value());
           c.access().store(AT, 8);
         }))).isEqualTo(CallResult.OK);
         Process child = t.lastChild();
-        assertThat(w.calls.waitFor(t, child)).isEqualTo(CallResult.OK);
+        assertThat(w.calls.life().waitFor(t, child)).isEqualTo(CallResult.OK);
         t.access().load(AT);
         order.add("parent sees " + t.access().value());
-        assertThat(w.calls.waitFor(t, child)).as("second wait").isEqualTo(CallResult.ECHILD);
+        assertThat(w.calls.life().waitFor(t, child)).as("second wait").isEqualTo(CallResult.ECHILD);
       }));
       w.awaitEnd();
       assertThat(w.events(Event.FORKS)).isEqualTo(1);
@@ -61,11 +61,11 @@ final class ProcessTableTest {
       w.start(1, ending(w, t -> {
         w.map(t, AT, false);
         t.access().store(AT, 7);
-        assertThat(w.calls.vfork(t, 2, ending(w, c -> {
+        assertThat(w.calls.life().vfork(t, 2, ending(w, c -> {
           c.access().store(AT, 8);
-          w.calls.sleep(c, 20);
+          w.calls.life().sleep(c, 20);
           order.add("child before exec");
-          assertThat(w.calls.exec(c)).isEqualTo(CallResult.OK);
+          assertThat(w.calls.life().exec(c)).isEqualTo(CallResult.OK);
           assertThat(c.access().load(AT)).isEqualTo(CallResult.SIGSEGV);
         }))).isEqualTo(CallResult.OK);
         order.add("parent");
@@ -84,9 +84,9 @@ final class ProcessTableTest {
     try (ProcessWorld w = new ProcessWorld(mode, 1)) {
       w.start(1, ending(w, t -> {
         w.map(t, AT, false);
-        w.calls.vfork(t, 2, ending(w, c -> {
+        w.calls.life().vfork(t, 2, ending(w, c -> {
           c.access().store(AT, 5);
-          w.calls.sleep(c, 10);
+          w.calls.life().sleep(c, 10);
           childDone.set(true);
         }));
         assertThat(childDone.get()).isTrue();
@@ -104,23 +104,23 @@ final class ProcessTableTest {
     try (ProcessWorld w = new ProcessWorld(mode, 2)) {
       Barrier b = w.processes.barrier("b", n);
       w.start(1, ending(w, t -> {
-        assertThat(w.calls.mmapAnon(t, AT, ProcessWorld.PAGE, VmProt.READ | VmProt.WRITE, true))
+        assertThat(w.calls.memory().mmapAnon(t, AT, ProcessWorld.PAGE, VmProt.READ | VmProt.WRITE, true))
             .isEqualTo(CallResult.OK);
         List<Process> children = new ArrayList<>();
         for (int i = 0; i < n; i++) {
-          w.calls.fork(t, 10 + i, ending(w, c -> {
+          w.calls.life().fork(t, 10 + i, ending(w, c -> {
             for (int round = 1; round <= 50; round++) {
               c.access().add(AT, 1);
-              assertThat(w.calls.barrier(c, b)).isEqualTo(CallResult.OK);
+              assertThat(w.calls.life().barrier(c, b)).isEqualTo(CallResult.OK);
               c.access().load(AT);
               assertThat(c.access().value()).isBetween((long) n * round, (long) n * (round + 1));
-              assertThat(w.calls.barrier(c, b)).isEqualTo(CallResult.OK);
+              assertThat(w.calls.life().barrier(c, b)).isEqualTo(CallResult.OK);
             }
           }));
           children.add(t.lastChild());
         }
         for (Process c : children) {
-          w.calls.waitFor(t, c);
+          w.calls.life().waitFor(t, c);
         }
         t.access().load(AT);
         assertThat(t.access().value()).isEqualTo(50L * n);
@@ -135,11 +135,11 @@ final class ProcessTableTest {
     try (ProcessWorld w = new ProcessWorld(mode, 2)) {
       Barrier b = w.processes.barrier("b", 3);
       w.start(1, ending(w, t -> {
-        w.calls.fork(t, 2, ending(w, c -> {
-          w.calls.sleep(c, 5);
-          assertThat(w.calls.barrier(c, b)).isEqualTo(CallResult.SIGKILL);
+        w.calls.life().fork(t, 2, ending(w, c -> {
+          w.calls.life().sleep(c, 5);
+          assertThat(w.calls.life().barrier(c, b)).isEqualTo(CallResult.SIGKILL);
         }));
-        assertThat(w.calls.waitFor(t, t.lastChild())).isEqualTo(CallResult.SIGKILL);
+        assertThat(w.calls.life().waitFor(t, t.lastChild())).isEqualTo(CallResult.SIGKILL);
       }));
       w.awaitEnd();
       assertThat(w.processes.stuck())
@@ -155,8 +155,8 @@ final class ProcessTableTest {
     try (ProcessWorld w = new ProcessWorld(mode, 1)) {
       Barrier b = w.processes.barrier("b", 2);
       w.start(1, ending(w, t -> {
-        w.calls.fork(t, 2, ending(w, c -> w.calls.barrier(c, b)));
-        w.calls.sleep(t, 5);
+        w.calls.life().fork(t, 2, ending(w, c -> w.calls.life().barrier(c, b)));
+        w.calls.life().sleep(t, 5);
       }));
       w.awaitEnd();
       assertThat(w.processes.stuck()).isEqualTo("processes can never end: pid 2 waits for barrier b (1 of 2 there)");
@@ -169,15 +169,15 @@ final class ProcessTableTest {
     try (ProcessWorld w = new ProcessWorld(mode, 2)) {
       Barrier b = w.processes.barrier("b", 2);
       w.start(1, ending(w, t -> {
-        w.calls.fork(t, 2, ending(w, c -> w.calls.barrier(c, b)));
-        w.calls.fork(t, 3, ending(w, c -> w.calls.sleep(c, 1_000_000)));
-        w.calls.fork(t, 4, ending(w, c -> {
+        w.calls.life().fork(t, 2, ending(w, c -> w.calls.life().barrier(c, b)));
+        w.calls.life().fork(t, 3, ending(w, c -> w.calls.life().sleep(c, 1_000_000)));
+        w.calls.life().fork(t, 4, ending(w, c -> {
           w.map(c, AT, false);
           while (c.access().add(AT, 1) != CallResult.SIGKILL) {
             assertThat(c.cpu).isNotNull();
           }
         }));
-        w.calls.waitFor(t, t.lastChild());
+        w.calls.life().waitFor(t, t.lastChild());
       }));
       await().atMost(10, TimeUnit.SECONDS).until(() -> w.processes.live() == 4);
       w.kernel.run("stop", w.processes::stop);
@@ -194,12 +194,12 @@ final class ProcessTableTest {
       w.start(1, ending(w, t -> {
         w.map(t, AT, false);
         t.access().store(AT, 1);
-        w.calls.fork(t, 2, ending(w, c -> {
-          w.calls.mmapAnon(c, 0x100000, 8 * ProcessWorld.PAGE, VmProt.READ | VmProt.WRITE, false);
+        w.calls.life().fork(t, 2, ending(w, c -> {
+          w.calls.memory().mmapAnon(c, 0x100000, 8 * ProcessWorld.PAGE, VmProt.READ | VmProt.WRITE, false);
           c.access().fill(0x100000, 8 * ProcessWorld.PAGE / 8, 1);
-          w.calls.sleep(c, 1_000_000);
+          w.calls.life().sleep(c, 1_000_000);
         }));
-        w.calls.waitFor(t, t.lastChild());
+        w.calls.life().waitFor(t, t.lastChild());
       }));
       await().atMost(10, TimeUnit.SECONDS).until(() -> w.events(Event.ZFOD) >= 9);
       w.kernel.run("kill", () -> assertThat(w.processes.killLargest()).isTrue());
@@ -216,13 +216,13 @@ final class ProcessTableTest {
     try (ProcessWorld w = new ProcessWorld(mode, 2)) {
       w.start(1, ending(w, t -> {
         for (int pid = 2; pid <= 3; pid++) {
-          w.calls.fork(t, pid, ending(w, c -> {
-            w.calls.mmapAnon(c, 0x100000, 8 * ProcessWorld.PAGE, VmProt.READ | VmProt.WRITE, false);
+          w.calls.life().fork(t, pid, ending(w, c -> {
+            w.calls.memory().mmapAnon(c, 0x100000, 8 * ProcessWorld.PAGE, VmProt.READ | VmProt.WRITE, false);
             c.access().fill(0x100000, 8 * ProcessWorld.PAGE / 8, 1);
-            w.calls.sleep(c, 1_000_000);
+            w.calls.life().sleep(c, 1_000_000);
           }));
         }
-        w.calls.sleep(t, 1_000_000);
+        w.calls.life().sleep(t, 1_000_000);
       }));
       await().atMost(10, TimeUnit.SECONDS).until(() -> w.events(Event.ZFOD) >= 16 && w.processes.sleeping() == 3);
       w.kernel.run("kill", () -> {

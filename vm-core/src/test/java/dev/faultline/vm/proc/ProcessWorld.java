@@ -47,7 +47,7 @@ final class ProcessWorld implements AutoCloseable {
 
   /** Maps one page of zeros at {@code address}. */
   void map(ProcThread t, long address, boolean shared) {
-    CallResult r = calls.mmapAnon(t, address, PAGE, VmProt.READ | VmProt.WRITE, shared);
+    CallResult r = calls.memory().mmapAnon(t, address, PAGE, VmProt.READ | VmProt.WRITE, shared);
     if (r != CallResult.OK) {
       throw new AssertionError("mmap = " + r);
     }

@@ -27,7 +27,7 @@ final class SwapErrorTest {
   }
 
   private static CallResult fill(ProcessWorld w, ProcThread t, long at, int pages) {
-    assertThat(w.calls.mmapAnon(t, at, (long) pages * PAGE, RW, false)).isEqualTo(CallResult.OK);
+    assertThat(w.calls.memory().mmapAnon(t, at, (long) pages * PAGE, RW, false)).isEqualTo(CallResult.OK);
     return t.access().fill(at, (long) pages * PAGE / 8, 1);
   }
 
@@ -48,10 +48,10 @@ final class SwapErrorTest {
       w.start(1, t -> {
         assertThat(fill(w, t, SMALL, 4)).isEqualTo(CallResult.OK);
         for (int child = 2; child <= 3; child++) {
-          assertThat(w.calls.fork(t, child, c -> {
+          assertThat(w.calls.life().fork(t, child, c -> {
             assertThat(fill(w, c, LARGE, 2 * FRAMES)).isEqualTo(CallResult.SIGKILL);
           })).isEqualTo(CallResult.OK);
-          assertThat(w.calls.waitFor(t, t.lastChild())).isEqualTo(CallResult.OK);
+          assertThat(w.calls.life().waitFor(t, t.lastChild())).isEqualTo(CallResult.OK);
         }
         small.set(sum(t, SMALL, 4));
         assertThat(fill(w, t, LARGE, FRAMES / 2)).isEqualTo(CallResult.OK);

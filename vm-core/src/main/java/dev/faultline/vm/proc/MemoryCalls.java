@@ -1,0 +1,248 @@
+package dev.faultline.vm.proc;
+
+import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Inheritance;
+import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.SpaceWatcher;
+import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.map.Mapping;
+import dev.faultline.vm.map.VmMap;
+import dev.faultline.vm.object.ObjectType;
+import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.object.VmObjects;
+import dev.faultline.vm.page.ResidentPages;
+import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.pager.SwapPager;
+import dev.faultline.vm.pager.Vnode;
+import dev.faultline.vm.pager.VnodePager;
+import dev.faultline.vm.pmap.Pmap;
+import dev.faultline.vm.sync.KThread;
+import java.util.Set;
+
+/**
+ * The calls that say what is mapped where, and how.
+ *
+ * @see SystemCalls
+ * @see "vm-semantics 3.8; vm_mmap.c"
+ */
+public final class MemoryCalls {
+  /*
+   * Implementation overview
+   *
+   * mmap         Arguments are checked and the object obtained first, with no map lock; VmMap.mapFixed does the rest in
+   *              one M write section (R33).
+   */
+  private static final int INITIAL_PAGES_MAX = 96; // MAX_INIT_PT
+
+  private final VmObjects objects; // (C)
+  private final VnodePager vnodePager; // (C)
+  private final SwapPager swapPager; // (C)
+  private final ResidentPages pages; // (C)
+  private final UserRange range; // (C)
+  private final int pageSize; // (C)
+  private final boolean hMunmapHole; // (C)
+
+  MemoryCalls(VmObjects objects, VnodePager vnodePager, UserRange range, Set<Defect> defects) {
+    this.objects = objects;
+    this.vnodePager = vnodePager;
+    this.swapPager = (SwapPager) objects.pager(ObjectType.SWAP);
+    this.pages = objects.pages();
+    this.range = range;
+    this.pageSize = objects.pageSize();
+    hMunmapHole = defects.contains(Defect.H_MUNMAP_HOLE);
+  }
+
+  /** Maps zero-filled memory at {@code address} instead of what is there. */
+  public CallResult mmapAnon(ProcThread t, long address, long length, int prot, boolean shared) {
+    t.enterKernel();
+    CallResult r = doMmapAnon(UserRange.map(t), address, length, prot, shared);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.mappedAnonymous(address, range.roundUp(length), VmProt.widened(prot), shared);
+    }
+    return t.leaveKernel(r);
+  }
+
+  private CallResult doMmapAnon(VmMap map, long address, long length, int prot, boolean shared) {
+    if (!range.isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    long size = range.roundUp(length);
+    VmObject object = swapPager.allocate(size, null);
+    return map(map, address, size, mapping(object, 0, prot, shared, false), () -> {});
+  }
+
+  /**
+   * Maps a file at {@code address} instead of what is there.
+   *
+   * @param offset byte offset in the file, page aligned; the range may reach beyond the file's end
+   */
+  public CallResult mmapFile(
+      ProcThread t, long address, long length, int prot, boolean shared, Vnode file, long offset) {
+    t.enterKernel();
+    CallResult r = doMmapFile(UserRange.map(t), address, length, prot, shared, file, offset);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.mappedFile(address, range.roundUp(length), VmProt.widened(prot), shared, file, offset);
+    }
+    return t.leaveKernel(r);
+  }
+
+  private CallResult doMmapFile(
+      VmMap map, long address, long length, int prot, boolean shared, Vnode file, long offset) {
+    if (!range.isRange(map, address, length)
+        || (offset & (pageSize - 1)) != 0
+        || offset < 0
+        || offset > Long.MAX_VALUE - range.roundUp(length)) {
+      return CallResult.EINVAL;
+    }
+    long size = range.roundUp(length);
+    VmObject fileObject = vnodePager.objectOf(file); // its reference goes into the mapping, or into the object in front
+    VmObject object = shared ? fileObject : copyOf(fileObject, offset, size);
+    Mapping what = mapping(object, offset, prot, shared, !shared);
+    return map(map, address, size, what, () -> enterResident(map, address, fileObject, offset, size,
+        what.protection()));
+  }
+
+  /** Returns an object as large as the file's and backed by it, which takes over the caller's reference. */
+  private VmObject copyOf(VmObject file, long offset, long size) {
+    file.lock.lock();
+    long fileSize = file.size();
+    file.lock.unlock();
+    objects.ranges().pmapCopy(file, offset, offset + size);
+    return objects.shadow(file, 0, fileSize);
+  }
+
+  private static Mapping mapping(VmObject object, long offset, int prot, boolean shared, boolean copyOnWrite) {
+    Inheritance inheritance = shared ? Inheritance.SHARE : Inheritance.COPY;
+    return new Mapping(object, offset, copyOnWrite, false, VmProt.widened(prot), VmProt.ALL, inheritance);
+  }
+
+  private static CallResult map(VmMap map, long address, long size, Mapping what, Runnable then) {
+    KernReturn r = map.mapFixed(what, address, address + size, then);
+    if (r == KernReturn.SUCCESS) {
+      return CallResult.OK;
+    }
+    VmObject object = what.object();
+    if (object != null) {
+      object.deallocate();
+    }
+    return switch (r) {
+      case NO_SPACE, INVALID_ADDRESS -> CallResult.ENOMEM;
+      case PROTECTION_FAILURE -> CallResult.EACCES;
+      default -> CallResult.EINVAL;
+    };
+  }
+
+  /**
+   * pmap_object_init_pt: enters the resident pages of a file read-only, so that they need no fault. M write is held,
+   * the range was mapped just now; the file's object is under the mapping or in it.
+   */
+  private void enterResident(VmMap map, long address, VmObject file, long offset, long size, int prot) {
+    Pmap pmap = map.pmap();
+    if (pmap == null || (prot & VmProt.READ) == 0) {
+      return;
+    }
+    KThread t = KThread.current();
+    long end = Math.min(offset + size, file.size()); // a hint
+    if ((end - offset) / pageSize > INITIAL_PAGES_MAX && file.residentPageCount() > INITIAL_PAGES_MAX) {
+      return;
+    }
+    int left = file.residentPageCount(); // a hint, too: no need to look further than there are pages
+    for (long at = offset; at < end && left > 0; at += pageSize) {
+      VmPage m;
+      file.lock.lock();
+      try {
+        m = pages.lookup(file, at);
+        if (m == null || m.isBusyAnyway() || !m.isWhollyValid() || m.isFictitious()) {
+          continue;
+        }
+        left--;
+        if (m.isCached()) { // what is mapped is not on the cache queue
+          pages.queues().deactivate(m);
+        }
+        m.setBusy(t);
+      } finally {
+        file.lock.unlock();
+      }
+      pmap.enter(address + (at - offset), m, prot & ~VmProt.WRITE, false);
+      file.lock.lock();
+      try {
+        pages.wakeup(m);
+      } finally {
+        file.lock.unlock();
+      }
+    }
+  }
+
+  /** Removes what is mapped in the range; holes are fine. */
+  public CallResult munmap(ProcThread t, long address, long length) {
+    t.enterKernel();
+    CallResult r = doMunmap(UserRange.map(t), address, length);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.unmapped(address, range.roundUp(length));
+    }
+    return t.leaveKernel(r);
+  }
+
+  private CallResult doMunmap(VmMap map, long address, long length) {
+    if (!range.isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    long end = address + range.roundUp(length);
+    if (hMunmapHole && !map.checkProtection(address, end, VmProt.NONE)) {
+      return CallResult.EINVAL;
+    }
+    return map.remove(address, end) == KernReturn.SUCCESS ? CallResult.OK : CallResult.EINVAL;
+  }
+
+  /** Changes the protection of what is mapped in the range; holes are skipped. */
+  public CallResult mprotect(ProcThread t, long address, long length, int prot) {
+    t.enterKernel();
+    CallResult r = doMprotect(UserRange.map(t), address, length, prot);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.protectionSet(address, range.roundUp(length), VmProt.widened(prot));
+    }
+    return t.leaveKernel(r);
+  }
+
+  private CallResult doMprotect(VmMap map, long address, long length, int prot) {
+    if (!range.isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    return switch (map.protect(address, address + range.roundUp(length), VmProt.widened(prot), false)) {
+      case SUCCESS -> CallResult.OK;
+      case PROTECTION_FAILURE -> CallResult.EACCES;
+      default -> CallResult.EINVAL;
+    };
+  }
+
+  /** Says what a later fork does with what is mapped in the range; holes are skipped. */
+  public CallResult minherit(ProcThread t, long address, long length, Inheritance inheritance) {
+    t.enterKernel();
+    CallResult r = doMinherit(UserRange.map(t), address, length, inheritance);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.inheritanceSet(address, range.roundUp(length), inheritance);
+    }
+    return t.leaveKernel(r);
+  }
+
+  private CallResult doMinherit(VmMap map, long address, long length, Inheritance inheritance) {
+    if (!range.isRange(map, address, length)) {
+      return CallResult.EINVAL;
+    }
+    return switch (map.inherit(address, address + range.roundUp(length), inheritance)) {
+      case SUCCESS -> CallResult.OK;
+      case PROTECTION_FAILURE -> CallResult.EACCES;
+      default -> CallResult.EINVAL;
+    };
+  }
+
+  @Override
+  public String toString() {
+    return "memory calls";
+  }
+}
