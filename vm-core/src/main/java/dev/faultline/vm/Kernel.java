@@ -4,8 +4,10 @@ import dev.faultline.hw.Machine;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.vm.base.Event;
+import dev.faultline.vm.fault.KernelAccess;
 import dev.faultline.vm.fault.VmFault;
 import dev.faultline.vm.fault.VmFaultWire;
+import dev.faultline.vm.map.KernelMemory;
 import dev.faultline.vm.map.VmMap;
 import dev.faultline.vm.map.VmMaps;
 import dev.faultline.vm.map.Vmspace;
@@ -59,6 +61,7 @@ public final class Kernel implements AutoCloseable {
   private final Volume volume; // (C)
   private final VmFault fault; // (C)
   private final VmMaps maps; // (C)
+  private final KernelMemory kernelMemory; // (C)
   private final PageoutDaemon daemon; // (C)
   private final HelperDaemons helpers; // (C)
   private final @Nullable ZeroIdle zeroIdle; // (C)
@@ -98,6 +101,8 @@ public final class Kernel implements AutoCloseable {
     fault = new VmFault(objects, pmaps, config.defects(), config.probe());
     maps = new VmMaps(objects, pmaps, config.defects());
     maps.setWiring(new VmFaultWire(objects, fault, config.defects(), config.probe()));
+    kernelMemory = new KernelMemory(maps);
+    fault.setKernelMap(kernelMemory.kernelMap());
     processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.daemons(),
         config.defects());
     Swap swap = new Swap(swapPager, vnodePager);
@@ -184,6 +189,16 @@ public final class Kernel implements AutoCloseable {
 
   public VmMaps maps() {
     return maps;
+  }
+
+  /** Returns the kernel's own memory. */
+  public KernelMemory kernelMemory() {
+    return kernelMemory;
+  }
+
+  /** Returns the means to load and store in the kernel's own memory. */
+  public KernelAccess kernelAccess() {
+    return new KernelAccess(kernelMemory, fault, pmaps, machine.memory());
   }
 
   public ProcessTable processes() {

@@ -20,7 +20,7 @@ import java.util.function.Supplier;
 /**
  * What of a kernel the detectors look at.
  *
- * @param mainMaps the maps of all address spaces that there are now
+ * @param mainMaps the maps of all address spaces that there are now, and the kernel's; submaps not among them
  * @param holds references to objects that neither an entry nor a backing link accounts for, and how many (I-20)
  */
 public record KernelParts(
@@ -50,17 +50,27 @@ public record KernelParts(
         kernel.vnodePager(),
         kernel.volume(),
         () -> mapsOf(kernel, otherMaps.get()),
-        IdentityHashMap::new);
+        () -> kernelHolds(kernel));
   }
 
-  /** The same but for the references held besides. */
+  /** The same, with references held besides. */
   public KernelParts withHolds(Map<VmObject, Integer> held) {
-    Map<VmObject, Integer> copy = new IdentityHashMap<>(held);
+    Map<VmObject, Integer> copy = new IdentityHashMap<>(holds.get());
+    held.forEach((o, n) -> copy.merge(o, n, Integer::sum));
     return new KernelParts(pages, objects, pmaps, maps, swap, vnodes, volume, mainMaps, () -> copy);
+  }
+
+  /** The references that kernel_object and kmem_object have for ever. */
+  private static Map<VmObject, Integer> kernelHolds(Kernel kernel) {
+    Map<VmObject, Integer> holds = new IdentityHashMap<>();
+    holds.put(kernel.kernelMemory().kernelObject(), 1);
+    holds.put(kernel.kernelMemory().kmemObject(), 1);
+    return holds;
   }
 
   private static Set<VmMap> mapsOf(Kernel kernel, Iterable<VmMap> others) {
     Set<VmMap> all = new LinkedHashSet<>(kernel.processMaps());
+    all.add(kernel.kernelMemory().kernelMap());
     others.forEach(all::add);
     return Collections.unmodifiableSet(all);
   }

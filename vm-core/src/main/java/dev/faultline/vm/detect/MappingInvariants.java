@@ -59,11 +59,13 @@ final class MappingInvariants {
       return; // I-32's
     }
     VmMapEntry main = MapEntries.find(entriesOf(map), va);
+    VmMap sub = main == null || !main.isSubMap() ? null : main.map();
+    while (sub != null) {
+      main = MapEntries.find(entriesOf(sub), va);
+      sub = main == null || !main.isSubMap() ? null : main.map();
+    }
     if (main == null) {
       report.check(false, "I-34 mapping outside every entry", at(map, va, pte));
-      return;
-    }
-    if (main.isSubMap()) {
       return;
     }
     VmMapEntry e = main;

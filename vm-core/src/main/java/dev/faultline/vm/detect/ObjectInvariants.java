@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** The invariants of objects, vm-semantics 7.2, at quiescence. */
 final class ObjectInvariants {
@@ -51,11 +50,10 @@ final class ObjectInvariants {
   /** I-20: counts the references again. */
   private void references() {
     Map<VmObject, Integer> expected = new IdentityHashMap<>(kernel.holds().get());
-    Map<VmMap, Boolean> shareMaps = new IdentityHashMap<>();
+    Map<VmMap, Boolean> seen = new IdentityHashMap<>();
     for (VmMap map : kernel.mainMaps().get()) {
-      count(map, expected, shareMaps);
+      count(map, expected, seen);
     }
-    shareMaps.keySet().forEach(map -> count(map, expected, null));
     for (VmObject o : all) {
       VmObject b = o.backing();
       if (b != null) {
@@ -68,15 +66,19 @@ final class ObjectInvariants {
     }
   }
 
-  private static void count(VmMap map, Map<VmObject, Integer> expected, @Nullable Map<VmMap, Boolean> shareMaps) {
+  /** Counts a map's entries, and those of its share maps and submaps, once each. */
+  private static void count(VmMap map, Map<VmObject, Integer> expected, Map<VmMap, Boolean> seen) {
+    if (seen.put(map, true) != null) {
+      return;
+    }
     for (VmMapEntry e : MapEntries.of(map)) {
       VmObject o = e.object();
       if (o != null) {
         expected.merge(o, 1, Integer::sum);
       }
       VmMap m = e.map();
-      if (m != null && e.isAMap() && shareMaps != null) {
-        shareMaps.put(m, true);
+      if (m != null) {
+        count(m, expected, seen);
       }
     }
   }

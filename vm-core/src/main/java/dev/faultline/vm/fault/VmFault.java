@@ -89,7 +89,7 @@ public final class VmFault {
     hStealWired = defects.contains(Defect.H_STEALWIRED);
   }
 
-  /** Names the kernel's map, where an I/O error counts as absence (:391); at boot. */
+  /** Names the kernel's map, where an I/O error counts as absence (:391), though not in its submaps; at boot. */
   public void setKernelMap(VmMap map) {
     kernelMap = map;
   }
@@ -276,7 +276,7 @@ public final class VmFault {
       f.thread.count(Event.REACTIVATED);
     }
     boolean partial = hPartial ? m.valid() != 0 && !m.isWhollyValid() : !m.isWhollyValid();
-    if (d(Decision.D15A, partial) && d(Decision.D15B, true)) { // the kernel's own objects come with 3.10
+    if (d(Decision.D15A, partial) && d(Decision.D15B, !f.object.isKernel())) {
       return null;
     }
     return Step.FOUND;
@@ -390,7 +390,7 @@ public final class VmFault {
       return Step.FOUND;
     }
     d(Decision.D24, rv == PagerReturn.ERROR);
-    if (d(Decision.D25A, f.map != kernelMap && rv == PagerReturn.ERROR) || d(Decision.D25B, rv == PagerReturn.BAD)) {
+    if (d(Decision.D25A, f.look.map() != kernelMap && rv == PagerReturn.ERROR) || d(Decision.D25B, rv == PagerReturn.BAD)) {
       giveUp(m);
       unlockAndDeallocate(f);
       f.answer = d(Decision.D26, rv == PagerReturn.ERROR) ? KernReturn.FAILURE : KernReturn.PROTECTION_FAILURE;

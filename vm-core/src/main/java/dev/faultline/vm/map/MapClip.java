@@ -58,21 +58,27 @@ final class MapClip {
   static void simplify(VmMap map, long start) {
     map.lockWrite();
     try {
-      VmMapEntry e = map.entries.find(start);
-      if (e == null || !map.isMain() || !continues(map, e.prev, e) || e.start != start) {
-        return;
-      }
-      VmMapEntry before = e.prev;
-      map.entries.unlink(e);
-      map.entries.extend(before, e.end);
-      MapDelete.giveUp(e);
+      simplifyLocked(map, start);
     } finally {
       map.unlock();
     }
   }
 
+  /** Like {@link #simplify}. Caller holds M write. */
+  static void simplifyLocked(VmMap map, long start) {
+    VmMapEntry e = map.entries.find(start);
+    if (e == null || !map.isMain() || !continues(map, e.prev, e) || e.start != start) {
+      return;
+    }
+    VmMapEntry before = e.prev;
+    map.entries.unlink(e);
+    map.entries.extend(before, e.end);
+    MapDelete.giveUp(e);
+  }
+
   private static boolean continues(VmMap map, VmMapEntry a, VmMapEntry b) {
-    return a != map.entries.header && a.end == b.start && a.map == null && b.map == null && a.object == b.object
+    return a != map.entries.header && !a.beingWired && !b.beingWired && a.end == b.start
+        && a.map == null && b.map == null && a.object == b.object
         && (a.object == null || a.offset + (a.end - a.start) == b.offset)
         && a.inheritance == b.inheritance && a.protection == b.protection && a.maxProtection == b.maxProtection
         && a.wiredCount == b.wiredCount
@@ -100,5 +106,15 @@ final class MapClip {
     } finally {
       map.unlock();
     }
+  }
+
+  /** Maps a submap over a range that is free; consumes a reference to it. Caller holds M write. */
+  static void insertSubmap(VmMap map, VmMap sub, long start, long end) {
+    assert map.isWritable();
+    assert map.entries.isFree(start, end);
+    VmMapEntry e = new VmMapEntry(start, end);
+    e.isSubMap = true;
+    e.map = sub;
+    map.entries.link(map.entries.floor(start), e);
   }
 }

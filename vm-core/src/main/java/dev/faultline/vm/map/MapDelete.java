@@ -28,7 +28,7 @@ final class MapDelete {
         MapWiring.unwireEntry(map, e);
       }
       VmObject o = e.object;
-      if (o != null && map.maps.isKernelObject(o)) {
+      if (o != null && o.isKernel()) {
         map.maps.ranges().remove(o, e.offset, e.offset + (e.end - e.start), false);
       } else if (o != null && !map.isMain()) { // whoever maps it through this share map is not known
         map.maps.ranges().pmapRemove(o, e.offset, e.offset + (e.end - e.start));

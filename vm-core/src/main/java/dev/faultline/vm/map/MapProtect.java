@@ -82,12 +82,17 @@ final class MapProtect {
     return e.copyOnWrite ? prot & ~VmProt.WRITE : prot;
   }
 
-  /** vm_map_inherit: says what fork does with what is mapped in a range. Holes are skipped. */
+  /** vm_map_inherit: says what fork does with what is mapped in a range, unless a submap is there. */
   static KernReturn inherit(VmMap map, long start, long end, Inheritance inheritance) {
     map.lockWrite();
     try {
       long from = Math.max(start, map.min());
       long to = Math.min(end, map.max());
+      for (VmMapEntry e = map.entries.firstEndingAbove(from); e != map.entries.header && e.start < to; e = e.next) {
+        if (e.isSubMap) {
+          return KernReturn.INVALID_ARGUMENT;
+        }
+      }
       for (VmMapEntry e = MapClip.clippedFirst(map, from); e != map.entries.header && e.start < to; e = e.next) {
         MapClip.clipEnd(map, e, to);
         e.inheritance = inheritance;

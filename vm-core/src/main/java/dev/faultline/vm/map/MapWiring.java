@@ -2,6 +2,8 @@ package dev.faultline.vm.map;
 
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.VmProt;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * vm_map_pageable: wiring and unwiring of a range of addresses, in two passes.
@@ -14,8 +16,12 @@ final class MapWiring {
    *
    * Wire      Pass 1, M write: makes every shadow and object that the faults will need, clips, raises the counts. Pass
    *           2 faults the pages in, as the recursive owner of a read hold (user maps) or with nothing held (the
-   *           kernel's: its threads are trusted with the region). A recursive upgrade does not exclude other readers,
-   *           hence pass 1.
+   *           kernel's). A recursive upgrade does not exclude other readers, hence pass 1.
+   * Kernel    maps are unlocked in pass 2. The kernel's threads are trusted to leave the region's addresses alone, but
+   *           not its neighbours': what is wired next door may be done first and be merged into our entry. An entry
+   *           that is being wired is therefore merged with nothing, and pass 2 goes by what pass 1 noted, not by links
+   *           and bounds that change meanwhile.
+   * Submaps   are refused: their lock is not ours, and the parent's was to be let go before it.
    * Failure   The counts that this call raised are lowered under the read hold, before anybody can change the region. A
    *           fault of some other thread may have wired pages of any of these entries meanwhile (W1), so what is there
    *           after the next write lock, and is not wired, is unwired: that is harmless where nothing is Wired (W3).
@@ -35,7 +41,7 @@ final class MapWiring {
         return KernReturn.INVALID_ADDRESS;
       }
       for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
-        if (e.wiredCount == 0 || isFollowedByHole(map, e, end)) {
+        if (e.isSubMap || e.wiredCount == 0 || isFollowedByHole(map, e, end)) {
           return KernReturn.INVALID_ARGUMENT;
         }
       }
@@ -73,18 +79,20 @@ final class MapWiring {
       map.unlock();
       return refusal;
     }
+    List<VmMapEntry> region = noted(map, first, end, kernel);
     if (kernel) {
       map.unlock();
     } else {
       map.lock.setRecursive();
       map.downgrade();
     }
-    KernReturn r = faultIn(map, first, end); // pass 2
+    KernReturn r = faultIn(map, region); // pass 2
     if (kernel) {
       map.lockWrite();
     }
-    if (r != KernReturn.SUCCESS) {
-      for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
+    for (VmMapEntry e : region) {
+      e.beingWired = false;
+      if (r != KernReturn.SUCCESS) {
         change(e, -1);
       }
     }
@@ -101,7 +109,8 @@ final class MapWiring {
   /** Pass 1. */
   private static KernReturn raise(VmMap map, VmMapEntry first, long start, long end) {
     for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
-      if (isFollowedByHole(map, e, end)) { // the original comes upon it on its way and takes the counts back
+      // the original comes upon a hole on its way and takes the counts back
+      if (e.isSubMap || isFollowedByHole(map, e, end)) {
         return KernReturn.INVALID_ARGUMENT;
       }
     }
@@ -128,8 +137,18 @@ final class MapWiring {
     }
   }
 
-  private static KernReturn faultIn(VmMap map, VmMapEntry first, long end) {
+  /** Returns the entries of the range, for the time when they cannot be followed by their links. M write is held. */
+  private static List<VmMapEntry> noted(VmMap map, VmMapEntry first, long end, boolean kernel) {
+    List<VmMapEntry> region = new ArrayList<>(1);
     for (VmMapEntry e = first; e != map.entries.header && e.start < end; e = e.next) {
+      region.add(e);
+      e.beingWired = kernel;
+    }
+    return region;
+  }
+
+  private static KernReturn faultIn(VmMap map, List<VmMapEntry> region) {
+    for (VmMapEntry e : region) {
       if (e.wiredCount == 1) { // else somebody wired its pages before
         KernReturn r = map.maps.wiring().wire(map, e.start, e.end);
         if (r != KernReturn.SUCCESS) {

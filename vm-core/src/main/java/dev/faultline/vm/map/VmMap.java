@@ -118,7 +118,7 @@ public final class VmMap implements Channel, SubOrdered {
   }
 
   /**
-   * A share map after the main map, several of either kind by ascending id, the kernel's after all users'; a map that
+   * A share map after the main map, several of either kind by ascending id, the kernel's after all of them; a map that
    * nobody else can see at any time.
    */
   @Override
@@ -127,11 +127,11 @@ public final class VmMap implements Channel, SubOrdered {
     if (building || h.building) {
       return true;
     }
-    if (isMain != h.isMain) {
-      return h.isMain;
-    }
     boolean kernel = isKernel();
-    return kernel == h.isKernel() ? id > h.id : kernel;
+    if (kernel != h.isKernel()) {
+      return kernel;
+    }
+    return isMain == h.isMain ? id > h.id : h.isMain;
   }
 
   private boolean isKernel() {
@@ -461,7 +461,11 @@ public final class VmMap implements Channel, SubOrdered {
     return MapProtect.protect(this, start, end, prot, setMax);
   }
 
-  /** vm_map_inherit: says what fork does with what is mapped in a range. Holes are skipped. */
+  /**
+   * vm_map_inherit: says what fork does with what is mapped in a range. Holes are skipped.
+   *
+   * @return INVALID_ARGUMENT for a submap, which no fork can do anything with; nothing was changed then
+   */
   public KernReturn inherit(long start, long end, Inheritance inheritance) {
     return MapProtect.inherit(this, start, end, inheritance);
   }
@@ -486,8 +490,9 @@ public final class VmMap implements Channel, SubOrdered {
   /**
    * vm_map_pageable: makes a range pageable, or wires it.
    *
-   * @return INVALID_ADDRESS if start is not mapped, INVALID_ARGUMENT for a hole or, when unwiring, an entry that is not
-   *     wired (nothing was changed then), or the code of the fault that failed (what was wired is unwired again)
+   * @return INVALID_ADDRESS if start is not mapped, INVALID_ARGUMENT for a hole, a submap or, when unwiring, an entry
+   *     that is not wired (nothing was changed then), or the code of the fault that failed (what was wired is unwired
+   *     again)
    */
   public KernReturn pageable(long start, long end, boolean newPageable) {
     long from = Math.max(start, min);

@@ -36,6 +36,12 @@ public final class VmMapEntry {
    */
   volatile int wiredCount;
 
+  /**
+   * (M write) The kernel's map is unlocked while its pages are wired: until that is over its bounds stay as they are,
+   * so that a failure takes back what it did and nothing of its neighbour's.
+   */
+  boolean beingWired;
+
   VmMapEntry(long start, long end) {
     this.start = start;
     this.end = end;

@@ -8,7 +8,9 @@ import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.pmap.PmapModule;
 import dev.faultline.vm.sync.SyncDomain;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -27,8 +29,6 @@ public final class VmMaps {
   private final AtomicInteger nextId = new AtomicInteger(); // (A)
   private @Nullable Wiring wiring; // (C) once booted
   private @Nullable MapObserver observer; // (C) once booted
-  private @Nullable VmObject kernelObject; // (C) once booted
-  private @Nullable VmObject kmemObject; // (C) once booted
 
   public VmMaps(VmObjects objects, PmapModule pmaps, Set<Defect> defects) {
     this.objects = objects;
@@ -48,12 +48,6 @@ public final class VmMaps {
     observer = o;
   }
 
-  /** Names the objects of kernel memory, whose pages go with their addresses; at boot. */
-  public void setKernelObjects(VmObject kernel, VmObject kmem) {
-    kernelObject = kernel;
-    kmemObject = kmem;
-  }
-
   Wiring wiring() {
     Wiring w = wiring;
     if (w == null) {
@@ -64,10 +58,6 @@ public final class VmMaps {
 
   @Nullable MapObserver observer() {
     return observer;
-  }
-
-  boolean isKernelObject(@Nullable VmObject o) {
-    return o != null && (o == kernelObject || o == kmemObject);
   }
 
   public VmObjects objects() {
@@ -105,17 +95,26 @@ public final class VmMaps {
    *
    * <p>At quiescence, with no map locked.
    *
-   * @param mainMaps all maps of address spaces
+   * @param mainMaps all maps of address spaces, and the kernel's; submaps are found through their entries
    */
   public void checkInvariants(Iterable<VmMap> mainMaps) {
     Map<VmMap, Integer> shareMaps = new IdentityHashMap<>();
     Map<VmObject, List<Mapped>> uses = new HashMap<>();
     List<VmMap> inOrder = new ArrayList<>();
-    for (VmMap m : mainMaps) {
+    Map<VmMap, Boolean> seen = new IdentityHashMap<>();
+    Deque<VmMap> left = new ArrayDeque<>();
+    mainMaps.forEach(left::add);
+    for (VmMap m = left.poll(); m != null; m = left.poll()) {
+      if (seen.put(m, true) != null) {
+        continue;
+      }
       m.checkInvariants();
       for (VmMapEntry e = m.entries.first(); e != m.entries.header; e = e.next) {
         if (e.isAMap && shareMaps.merge(e.itsMap(), 1, Integer::sum) == 1) {
           inOrder.add(e.itsMap());
+        }
+        if (e.isSubMap) {
+          left.add(e.itsMap());
         }
         note(uses, m, e);
       }

@@ -32,6 +32,9 @@ public final class VmObject extends PageOwner {
   private static final int PIPWNT = 0x40;
   private static final int WRITEABLE = 0x80;
 
+  /** The handle of the kernel's own objects: having one, they are no anonymous memory that a collapse might take. */
+  static final Object KERNEL_MEMORY = "kernel memory";
+
   final VmObjects module; // (C)
   private final @Nullable Object handle; // (C)
   private final @Nullable ChainVnode chainVnode; // (C) collapse and bypass only cut anonymous levels out (F3)
@@ -196,6 +199,11 @@ public final class VmObject extends PageOwner {
   public boolean isAnonymous() {
     ObjectType t = type;
     return (t == ObjectType.DEFAULT || t == ObjectType.SWAP) && handle == null;
+  }
+
+  /** Returns whether this is kernel_object or kmem_object, which are never paged. Constant. */
+  public boolean isKernel() {
+    return handle == KERNEL_MEMORY;
   }
 
   /** Returns whether the pager holds data for the page at {@code offset}. Never sleeps. */

@@ -152,18 +152,33 @@ public final class VmObjects {
       ObjectType type, long size, @Nullable Object handle, @Nullable PagerData data, @Nullable ChainVnode chainVnode) {
     listLock.lock();
     try {
-      VmObject o = new VmObject(this, nextId++, type, size, handle, data, chainVnode);
-      o.listNext = listHead;
-      if (listHead != null) {
-        listHead.listPrev = o;
-      }
-      listHead = o;
-      o.listed = true;
-      objectCount++;
-      return o;
+      return list(new VmObject(this, nextId++, type, size, handle, data, chainVnode));
     } finally {
       listLock.unlock();
     }
+  }
+
+  /**
+   * Makes an object of the kernel's own memory, with a reference that nobody ever drops: its pages are never paged out,
+   * it is never collapsed. At boot, as it takes no lock.
+   *
+   * @see "vm-semantics 3.10; vm_object.c: vm_object_init"
+   */
+  @SuppressWarnings("GuardedBy") // nobody else knows the kernel yet
+  public VmObject bootKernelObject(long size) {
+    return list(new VmObject(this, nextId++, ObjectType.DEFAULT, size, VmObject.KERNEL_MEMORY, null, null));
+  }
+
+  @GuardedBy("listLock")
+  private VmObject list(VmObject o) {
+    o.listNext = listHead;
+    if (listHead != null) {
+      listHead.listPrev = o;
+    }
+    listHead = o;
+    o.listed = true;
+    objectCount++;
+    return o;
   }
 
   /**

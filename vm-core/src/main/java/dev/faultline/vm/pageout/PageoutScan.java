@@ -186,7 +186,7 @@ final class PageoutScan {
   /** Decides on one inactive page. Enters with O and Q held, leaves with neither. */
   @SuppressWarnings("GuardedBy") // Q is held on entry; the checker cannot follow a lock that a callee releases
   private void examineInactive(KThread t, VmObject o, VmPage m) {
-    if (m.holdCount() != 0 || m.isBusyAnyway()) {
+    if (m.holdCount() != 0 || m.isBusyAnyway() || o.isKernel()) {
       rotate(o, m);
       return;
     }
@@ -288,7 +288,7 @@ final class PageoutScan {
         queues.lock.unlock();
         continue;
       }
-      if (m.isBusyAnyway() || m.holdCount() != 0) {
+      if (m.isBusyAnyway() || m.holdCount() != 0 || o.isKernel()) {
         rotate(o, m);
         continue;
       }

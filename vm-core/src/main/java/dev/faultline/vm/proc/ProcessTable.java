@@ -7,6 +7,7 @@ import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.MemoryWatcher;
 import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.fault.VmFault;
+import dev.faultline.vm.map.KernelMemory;
 import dev.faultline.vm.map.VmMaps;
 import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.object.VmObjects;
@@ -35,8 +36,8 @@ public final class ProcessTable implements ProcessWalker {
    * A process's strand begins in the kernel, takes a processor on its way to user mode, runs its main, which ends with
    * exit, and then counts itself off. Kinship knows who waits for whom; what is here is about strands.
    */
-  /** Where user addresses end: half of a 48-bit space. */
-  private static final long USER_END = 1L << 47;
+  /** Where user addresses end. */
+  private static final long USER_END = KernelMemory.BASE;
 
   /** Accesses that a process may make before others get its processor. */
   private static final int QUANTUM = 20_000;

@@ -5,6 +5,7 @@ import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.fault.VmFault;
+import dev.faultline.vm.map.KernelMemory;
 
 /**
  * A process's memory accesses, made on the processor that it holds, and the trap handler that mends those that fault.
@@ -165,16 +166,22 @@ public final class UserAccess {
     if (w != null && (type & VmProt.WRITE) != 0) {
       w.storeTrapped(va);
     }
-    Process p = thread.process();
-    p.lockIn();
-    KernReturn r = fault.fault(p.vmspace().map(), va & pageMask, type, false);
-    p.unlockIn();
+    KernReturn r = va >= KernelMemory.BASE || va < 0
+        ? KernReturn.INVALID_ADDRESS // the kernel's: not for user mode
+        : mend(thread.process(), va, type);
     CallResult result = thread.leaveKernel(signal(r));
     if (w != null && result != CallResult.OK) {
       boolean excused = result == CallResult.SIGKILL || r == KernReturn.FAILURE;
       w.refused(va, (type & VmProt.WRITE) != 0, r, excused);
     }
     return result;
+  }
+
+  private KernReturn mend(Process p, long va, int type) {
+    p.lockIn();
+    KernReturn r = fault.fault(p.vmspace().map(), va & pageMask, type, false);
+    p.unlockIn();
+    return r;
   }
 
   /** vm-semantics 1.2: only PROTECTION_FAILURE gives SIGBUS. */

@@ -24,7 +24,6 @@ final class DecisionLedger {
   private static final Map<String, String> UNREACHABLE =
       Map.ofEntries(
           Map.entry("D10F", "the loop has no other exit than its answers"),
-          Map.entry("D15BF", "the kernel's own objects come with kernel memory (3.10)"),
           Map.entry("D33T", "must be unreachable: a panic"),
           Map.entry("D49T", "must be unreachable in FIXED and UP: a panic"),
           Map.entry("D52AF", "the page daemon wires nothing"));

@@ -7,6 +7,8 @@ import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.PagerReturn;
+import dev.faultline.vm.map.Mapping;
+import dev.faultline.vm.map.VmMap;
 import dev.faultline.vm.object.Extent;
 import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.Pager;
@@ -146,12 +148,17 @@ class FaultPagerDecisionTest extends DecisionTests {
   @MethodSource("modes")
   void d25a_diskErrorInTheKernelsMapCountsAsAbsence(Mode mode) {
     try (World w = world(mode)) {
-      Space s = w.space().mapFile(file(w, 1), 0, 16, 1);
-      w.kernel().fault().setKernelMap(s.vmspace().map());
+      VmMap kernel = w.kernel().kernelMemory().kernelMap();
+      Vnode v = file(w, 1);
+      VmObject o = w.inKernel(() -> w.kernel().vnodePager().objectOf(v));
+      long va = w.inKernel(() -> kernel.findAnywhere(Mapping.of(o, 0), kernel.min(), w.pageSize()));
       w.kernel().machine().disk().fail(0, w.kernel().machine().disk().blocks(), FaultMode.STICKY_READ);
-      ok(s.read(16));
+      long[] value = {1};
+      ok(w.inKernel(() -> w.kernel().kernelAccess().load(va, value)));
+      assertEquals(0, value[0]);
       t(w, Decision.D24);
       f(w, Decision.D25A);
+      w.inKernel(() -> kernel.remove(va, va + w.pageSize()));
     }
   }
 

@@ -6,6 +6,7 @@ import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.map.KernelMemory;
 import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.page.VmPage;
@@ -319,6 +320,33 @@ class FaultSearchDecisionTest extends DecisionTests {
       w.gates().reset();
       assertEquals(9, s.value(16)); // a FAIL fills the rest with zeros and keeps what was valid (R37)
       t(w, Decision.D15A, Decision.D15B);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("modes")
+  void d15b_theKernelsOwnPageCountsAsFound(Mode mode) {
+    try (World w = world(mode)) {
+      KernelMemory kmem = w.kernel().kernelMemory();
+      long va = w.inKernel(() -> kmem.alloc(kmem.kernelMap(), w.pageSize()));
+      ok(w.inKernel(() -> w.kernel().kernelAccess().store(va + w.pageSize() - 8, 9)));
+      VmObject o = kmem.kernelObject();
+      w.inKernel(
+          () -> {
+            kmem.kernelMap().pageable(va, va + w.pageSize(), true);
+            o.lock.lock();
+            VmPage m = w.kernel().pages().lookup(o, va - KernelMemory.BASE);
+            w.kernel().pages().mappings().protect(m, 0);
+            m.setValid(1); // the first chunk only
+            o.lock.unlock();
+          });
+      w.gates().reset();
+      long[] value = new long[1];
+      ok(w.inKernel(() -> w.kernel().kernelAccess().load(va + w.pageSize() - 8, value)));
+      assertEquals(9, value[0]);
+      t(w, Decision.D15A);
+      f(w, Decision.D15B);
+      w.inKernel(() -> kmem.free(kmem.kernelMap(), va, w.pageSize()));
     }
   }
 

@@ -3,9 +3,11 @@ package dev.faultline.vm.map;
 import static dev.faultline.vm.map.MapWorld.at;
 import static dev.faultline.vm.map.MapWorld.entries;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.object.VmObject;
@@ -220,6 +222,61 @@ final class MapWiringTest {
       kernel.deallocate();
     });
     assertThat(world.wiring.calls).containsExactly("wire 0-2", "unwire 0-2");
+  }
+
+  /** The kernel's map is unlocked in pass 2: what others do next door must not be taken for the region's. */
+  @Test
+  void aNeighbourThatIsWiredMeanwhile_isNotMergedIn_norUnwiredByAFailure() {
+    begin(Mode.FIXED);
+    VmMap kernel = new VmMap(world.maps, world.pmaps.kernelPmap(), MapWorld.MIN, MapWorld.MAX, true);
+    VmObject o = world.in(() -> world.objects.bootKernelObject(MapWorld.MAX));
+    Runnable neighbours = () -> {
+      world.wiring.during = () -> {};
+      for (int i : new int[] {0, 4}) {
+        assertThat(kernel.pageable(at(i), at(i + 2), false)).isEqualTo(KernReturn.SUCCESS);
+        kernel.simplify(at(i));
+      }
+      kernel.simplify(at(2));
+    };
+    world.wiring.during = () -> world.start("neighbours", neighbours).join();
+    world.in(() -> {
+      for (int i = 0; i < 6; i += 2) {
+        o.reference();
+        kernel.find(Mapping.of(o, at(i)), at(i), at(i + 2));
+      }
+      world.wiring.failAt = at(3);
+      assertThat(kernel.pageable(at(2), at(4), false)).isEqualTo(KernReturn.PROTECTION_FAILURE);
+      assertThat(entries(kernel)).extracting(VmMapEntry::wiredCount).containsExactly(1, 0, 1);
+      assertThat(world.wiring.calls).doesNotContain("unwire 4-6", "unwire 0-2");
+      world.wiring.failAt = -1;
+      assertThat(kernel.pageable(at(2), at(4), false)).isEqualTo(KernReturn.SUCCESS);
+      kernel.simplify(at(2));
+      kernel.simplify(at(4));
+      assertThat(entries(kernel)).as("once they are done").hasSize(1);
+      kernel.deallocate();
+      o.deallocate();
+    });
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"FIXED", "UP"})
+  void submaps_areRefused_beforeAnythingIsChanged(Mode mode) {
+    begin(mode);
+    world.in(() -> {
+      VmMap sub = new VmMap(world.maps, spaces.get(0).pmap(), at(2), at(4), true);
+      map.find(Mapping.anonymous(), at(0), at(6));
+      map.submap(at(2), at(4), sub);
+      assertThatThrownBy(() -> spaces.get(0).fork()).isInstanceOf(KernelPanic.class).hasMessageContaining("submap");
+      assertThat(map.pageable(at(1), at(6), false)).isEqualTo(KernReturn.INVALID_ARGUMENT);
+      assertThat(map.pageable(at(2), at(3), false)).isEqualTo(KernReturn.INVALID_ARGUMENT);
+      map.pageable(at(0), at(2), false);
+      assertThat(map.pageable(at(0), at(4), true)).isEqualTo(KernReturn.INVALID_ARGUMENT);
+      assertThat(counts()).containsExactly(1, 0, 0);
+      assertThat(map.inherit(at(1), at(3), Inheritance.NONE)).isEqualTo(KernReturn.INVALID_ARGUMENT);
+      assertThat(entries(map)).hasSize(3).extracting(VmMapEntry::inheritance).containsOnly(Inheritance.COPY);
+      map.remove(at(0), at(6));
+      sub.deallocate();
+    });
   }
 
   @ParameterizedTest

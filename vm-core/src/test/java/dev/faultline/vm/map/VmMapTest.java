@@ -247,8 +247,7 @@ final class VmMapTest {
     @Test
     void ofKernelMemory_takesThePagesAlong() {
       world.in(() -> {
-        VmObject kernelObject = world.object(8);
-        world.maps.setKernelObjects(kernelObject, world.object(8));
+        VmObject kernelObject = world.objects.bootKernelObject(8 * PAGE);
         kernelObject.reference();
         map.mapFixed(Mapping.of(kernelObject, 2 * PAGE), at(2), at(4));
         world.touch(map, at(2), RW);
