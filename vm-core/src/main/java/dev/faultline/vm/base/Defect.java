@@ -40,8 +40,16 @@ public enum Defect {
   H_PARTIAL("H-PARTIAL"),
   /** A copied-up page is not marked dirty at copy time (R21). */
   H_COWCLEAN("H-COWCLEAN"),
+  /** The copies of wired memory that a fork makes are clean, and lost where memory is short (R21b). */
+  H_COPYENT_CLEAN("H-COPYENT-CLEAN"),
+  /** The copies of wired memory that a fork makes are entered with the maximum protection (4.7). */
+  H_COPYENT_MAXPROT("H-COPYENT-MAXPROT"),
   /** The copy-on-write step removes wired mappings of a file page and leaves their units behind (R23). */
   H_STEALWIRED("H-STEALWIRED"),
+  /** Only wiring wires the page of a Wired mapping, and unwiring takes off and requeues what was never wired (R23). */
+  H_UNWIRE0("H-UNWIRE0"),
+  /** A page that a pager has let go of, and that somebody else owns by now, is taken for the faulter's own (R15). */
+  H_STEAL("H-STEAL"),
   /** Page table words are changed by a plain load and store, which may undo what a processor sets in between (R25). */
   H_PTE_RMW("H-PTE-RMW"),
   /** A changed page table word is purged from the TLB of the changing thread's own processor only (R25). */

@@ -70,6 +70,8 @@ public final class VmFault {
   private final boolean hPartial; // (C)
   private final boolean hCowClean; // (C)
   private final boolean hStealWired; // (C)
+  private final boolean hUnwire0; // (C)
+  private final boolean hSteal; // (C)
   private @Nullable VmMap kernelMap; // (C) once booted
 
   public VmFault(VmObjects objects, PmapModule pmaps, Set<Defect> defects, @Nullable FaultProbe probe) {
@@ -87,6 +89,8 @@ public final class VmFault {
     hPartial = defects.contains(Defect.H_PARTIAL);
     hCowClean = defects.contains(Defect.H_COWCLEAN);
     hStealWired = defects.contains(Defect.H_STEALWIRED);
+    hUnwire0 = defects.contains(Defect.H_UNWIRE0);
+    hSteal = defects.contains(Defect.H_STEAL);
   }
 
   /** Names the kernel's map, where an I/O error counts as absence (:391), though not in its submaps; at boot. */
@@ -378,10 +382,14 @@ public final class VmFault {
     o.lock.lock(); // F10: our busy page, or what the pager put in its place, is still there
     if (d(Decision.D22, rv == PagerReturn.OK)) {
       VmPage found = pages.lookup(o, f.offset);
-      if (d(Decision.D23, found == null || !found.isBusyBy(f.thread)) || found == null) {
+      boolean notOurs = found != null && !found.isBusyBy(f.thread); // the pager let go of it (R15)
+      if (d(Decision.D23, found == null || (notOurs && !hSteal)) || found == null) {
         f.m = null;
         unlockAndDeallocate(f);
         return Step.RETRY;
+      }
+      if (notOurs) {
+        steal(f, found);
       }
       foldModified(found);
       found.setValid(VmPage.ALL_CHUNKS);
@@ -390,7 +398,8 @@ public final class VmFault {
       return Step.FOUND;
     }
     d(Decision.D24, rv == PagerReturn.ERROR);
-    if (d(Decision.D25A, f.look.map() != kernelMap && rv == PagerReturn.ERROR) || d(Decision.D25B, rv == PagerReturn.BAD)) {
+    boolean fatal = rv == PagerReturn.ERROR && f.look.map() != kernelMap;
+    if (d(Decision.D25A, fatal) || d(Decision.D25B, rv == PagerReturn.BAD)) {
       giveUp(m);
       unlockAndDeallocate(f);
       f.answer = d(Decision.D26, rv == PagerReturn.ERROR) ? KernReturn.FAILURE : KernReturn.PROTECTION_FAILURE;
@@ -400,6 +409,15 @@ public final class VmFault {
       return Step.FOUND;
     }
     return null;
+  }
+
+  /** H-STEAL, :362: sets BUSY, whoever has set it before. Caller holds O. */
+  private static void steal(FaultState f, VmPage m) {
+    if (m.isBusy()) {
+      m.handBusy(f.thread);
+    } else {
+      m.setBusy(f.thread);
+    }
   }
 
   @SuppressWarnings("NullAway") // the first count elements are pages; no pager looks at the rest
@@ -595,7 +613,7 @@ public final class VmFault {
     o.lock.lock(); // F16
     queues.lock.lock();
     try {
-      if (newlyWired) {
+      if (newlyWired && (f.changeWiring || !hUnwire0)) { // 1995 wires in wiring only (R23)
         queues.wireLocked(m); // W1
       }
       if (f.changeWiring) {

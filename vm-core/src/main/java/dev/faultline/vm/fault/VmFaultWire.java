@@ -31,6 +31,8 @@ public final class VmFaultWire implements Wiring {
   private final VmFault fault; // (C)
   private final @Nullable FaultProbe probe; // (C)
   private final boolean hStealWired; // (C)
+  private final boolean hCopyEntClean; // (C)
+  private final boolean hCopyEntMaxProt; // (C)
 
   public VmFaultWire(VmObjects objects, VmFault fault, Set<Defect> defects, @Nullable FaultProbe probe) {
     this.objects = objects;
@@ -39,6 +41,8 @@ public final class VmFaultWire implements Wiring {
     this.fault = fault;
     this.probe = probe;
     hStealWired = defects.contains(Defect.H_STEALWIRED);
+    hCopyEntClean = defects.contains(Defect.H_COPYENT_CLEAN);
+    hCopyEntMaxProt = defects.contains(Defect.H_COPYENT_MAXPROT);
   }
 
   private boolean d(Decision decision, boolean outcome) {
@@ -140,6 +144,7 @@ public final class VmFaultWire implements Wiring {
     }
     dst.setObject(copy, 0);
     Pmap pmap = dstMap.pmap();
+    int prot = hCopyEntMaxProt ? dst.maxProtection() : dst.protection();
     int size = objects.pageSize();
     long offset = 0;
     for (long va = dst.start(); d(Decision.D57, va < dst.end()); va += size, offset += size) {
@@ -154,13 +159,15 @@ public final class VmFaultWire implements Wiring {
         drop(copy, m);
         continue;
       }
-      m.orDirty(VmPage.ALL_CHUNKS); // R21b
+      if (!hCopyEntClean) {
+        m.orDirty(VmPage.ALL_CHUNKS); // R21b
+      }
       m.setReferenced(true);
-      if (pmap != null && dst.protection() != VmProt.NONE) {
-        pmap.enter(va, m, dst.protection(), false);
+      if (pmap != null && prot != VmProt.NONE) {
+        pmap.enter(va, m, prot, false);
       }
       copy.lock.lock();
-      if ((dst.protection() & VmProt.WRITE) != 0) {
+      if ((prot & VmProt.WRITE) != 0) {
         copy.setWriteable(true);
       }
       pages.queues().activate(m);

@@ -1,6 +1,7 @@
 package dev.faultline.vm.page;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.Thresholds;
 import dev.faultline.vm.sync.KMutex;
@@ -24,6 +25,7 @@ public final class VmPageQueues {
   public final KMutex lock; // LockRank.PAGE_QUEUES
   private final FreeList freeList; // (C)
   private final int maxWired; // (C)
+  private final boolean hUnwire0; // (C)
 
   @GuardedBy("lock")
   private final PageQueue active = new PageQueue(VmPage.QUEUE_ACTIVE);
@@ -40,6 +42,7 @@ public final class VmPageQueues {
     this.lock = new KMutex(domain, LockRank.PAGE_QUEUES, "page queues");
     this.freeList = freeList;
     this.maxWired = thresholds.maxWired();
+    this.hUnwire0 = domain.has(Defect.H_UNWIRE0);
   }
 
   /** Returns the number of managed pages with wire_count &gt; 0. Exact under Q, else a snapshot. */
@@ -215,9 +218,18 @@ public final class VmPageQueues {
     m.wireCount++;
   }
 
-  /** vm_page_unwire: takes one unit off; the last one leaves the page on the active queue. */
+  /**
+   * vm_page_unwire: takes one unit off; the last one leaves the page on the active queue.
+   *
+   * <p>H-UNWIRE0: a page without a unit leaves one behind in the gauge, and is queued though it may be on a queue.
+   */
   @GuardedBy("lock")
   public void unwireLocked(VmPage m) {
+    if (hUnwire0 && m.wireCount == 0) {
+      wireCount = wireCount - 1;
+      active.addTail(m);
+      return;
+    }
     if (m.wireCount <= 0) {
       throw KernelPanic.of("vm_page_unwire: wire count", m);
     }

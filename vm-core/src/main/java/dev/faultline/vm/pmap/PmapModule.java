@@ -72,6 +72,7 @@ public final class PmapModule implements PageMappings {
   private final AtomicInteger ids = new AtomicInteger(); // (A)
   private final ConcurrentMap<Integer, Pmap> all = new ConcurrentHashMap<>(); // (A) the pmaps not yet released, by id
   private final boolean hStealWired; // (C)
+  private final boolean hUnwire0; // (C)
   private final boolean hPartial; // (C)
   private final boolean hPteRmw; // (C)
   private final boolean hLocalFlush; // (C)
@@ -92,6 +93,7 @@ public final class PmapModule implements PageMappings {
     this.pageSize = machine.config().pageSize();
     this.pvs = new PvTable(domain, pages.pageCount());
     this.hStealWired = defects.contains(Defect.H_STEALWIRED);
+    this.hUnwire0 = defects.contains(Defect.H_UNWIRE0);
     this.hPartial = defects.contains(Defect.H_PARTIAL);
     this.hPteRmw = defects.contains(Defect.H_PTE_RMW);
     this.hLocalFlush = defects.contains(Defect.H_LOCALFLUSH);
@@ -164,7 +166,7 @@ public final class PmapModule implements PageMappings {
     KThread t = KThread.current();
     if (m.wireCount() == 0 || hStealWired) { // H-STEALWIRED: units stay behind
       int units = removeMappings(t, m, false);
-      if (units != 0 && !hStealWired) {
+      if (units != 0 && !hStealWired && !hUnwire0) {
         throw KernelPanic.of("pmap_remove_all: I-40 " + units + " wired mappings of a page that is not wired", m);
       }
       return;
