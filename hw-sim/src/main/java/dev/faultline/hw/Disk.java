@@ -68,6 +68,7 @@ public final class Disk {
   long errors;
   long blocksMoved;
   private @Nullable Strand strand; // (D) null until started
+  @Nullable HardwareObserver hardware; // set before anything runs
 
   Disk(MachineConfig config, PhysicalMemory memory, Strands strands) {
     this.config = config;
@@ -124,6 +125,9 @@ public final class Disk {
       last = r;
       pending++;
       quiet = false;
+      if (hardware != null) {
+        hardware.submitted(r.block, r.blockCount, r.write);
+      }
       wake();
     } finally {
       lock.release(me);

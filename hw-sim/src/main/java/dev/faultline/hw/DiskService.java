@@ -333,6 +333,10 @@ final class DiskService implements Runnable {
     disk.blocksMoved += r.blockCount;
     r.pending = false;
     r.error = failed;
+    HardwareObserver observer = disk.hardware;
+    if (observer != null) {
+      observer.completing(r, failed);
+    }
     r.done = true; // publishes all of the above
     r.completed(); // which may submit it again: it is no longer ours
     completed++;

@@ -94,6 +94,15 @@ public final class Machine implements AutoCloseable {
     }
   }
 
+  /** Sets who hears of the machine's steps; before anything runs on it. */
+  public void hardwareObserver(@Nullable HardwareObserver observer) {
+    for (Cpu cpu : cpus) {
+      cpu.hardware = observer;
+    }
+    shootdown.hardware = observer;
+    disk.hardware = observer;
+  }
+
   @Override
   public void close() {
     Strand me = Strand.currentOrNull();

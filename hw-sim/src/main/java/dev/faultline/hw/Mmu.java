@@ -53,6 +53,7 @@ abstract class Mmu extends TlbLock {
   private final @Nullable SplittableRandom random; // (T) null without HW6
 
   @Nullable StaleAccessListener staleListener; // set at quiescence
+  @Nullable HardwareObserver hardware; // set before anything runs
   private final int cpu; // (C)
   private volatile @Nullable PageTable table; // (T) to write
   private boolean filled; // (T) whether any entry may have been filled since the last whole purge
@@ -156,6 +157,7 @@ abstract class Mmu extends TlbLock {
       }
       if (leaf.cas(i, pte, pte | Pte.M)) {
         tlb[slot + 1] |= MODIFIED_SEEN;
+        marked(va, pte, pte | Pte.M);
         return true;
       }
     }
@@ -183,11 +185,20 @@ abstract class Mmu extends TlbLock {
       long used = pte | (write ? Pte.R | Pte.M : Pte.R);
       if (used == pte || leaf.cas(i, pte, used)) {
         fill(va, slot, used);
+        marked(va, pte, used);
         return slot;
       }
     }
     trap = TRAP_NOT_PRESENT;
     return -1;
+  }
+
+  /** Tells of R or M that this processor has set. */
+  private void marked(long va, long before, long now) {
+    HardwareObserver observer = hardware;
+    if (observer != null && before != now) {
+      observer.marked((Cpu) this, va, now);
+    }
   }
 
   private void fill(long va, int slot, long pte) {

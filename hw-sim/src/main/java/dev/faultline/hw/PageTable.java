@@ -173,7 +173,7 @@ public final class PageTable {
       }
       if (child == null) {
         if (d.shift == leafShift) {
-          Leaf leaf = new Leaf(va & -leafSpan());
+          Leaf leaf = new Leaf(id, va & -leafSpan());
           touch(structureName, true);
           d.set(va, leaf);
           return leaf;
@@ -310,18 +310,25 @@ public final class PageTable {
     }
 
     private final long subjectName = Strand.nameOfNew(); // (C)
+    private final int tableId; // (C)
     private final long base; // (C)
     private final long[] words = new long[LEAF_ENTRIES]; // (A)
     private volatile int count; // (A) kept by the kernel
     private volatile @Nullable Object @Nullable [] attached; // made on first use; an element: the kernel's PV(frame)
 
-    Leaf(long base) {
+    Leaf(int tableId, long base) {
+      this.tableId = tableId;
       this.base = base;
     }
 
     @Override
     public long subjectName() {
       return subjectName;
+    }
+
+    /** Returns the number of the table that this leaf belongs to. */
+    public int tableId() {
+      return tableId;
     }
 
     /** Returns the first address that this leaf covers. */

@@ -193,6 +193,12 @@ final class ShootAgent {
     } else {
       cpu.shootAll(taken.size());
     }
+    HardwareObserver observer = cpu.hardware;
+    if (observer != null) {
+      for (Order order : taken) {
+        observer.purged(cpu, order.of);
+      }
+    }
   }
 
   /** Ends the strand once it has done what is ordered; see {@link Machine#close}. */

@@ -25,6 +25,7 @@ public final class Shootdown {
   private final boolean controlled; // (C)
   private final ShootAgent @Nullable [] agents; // (C) null without agents
   private final LongAdder shootdowns = new LongAdder(); // (A)
+  @Nullable HardwareObserver hardware; // set before anything runs
 
   Shootdown(Cpu[] cpus, MachineConfig config, Strands strands) {
     this.cpus = cpus;
@@ -54,6 +55,10 @@ public final class Shootdown {
     assert start < end : "range 0x" + Long.toHexString(start) + " to 0x" + Long.toHexString(end);
     VarHandle.fullFence();
     shootdowns.increment();
+    HardwareObserver observer = hardware;
+    if (observer != null) {
+      observer.shooting(of, start, end);
+    }
     Strand me = Strand.currentOrNull();
     for (long set = of.activeMask(); set != 0; set &= set - 1) {
       Cpu cpu = cpus[Long.numberOfTrailingZeros(set)];
@@ -62,6 +67,9 @@ public final class Shootdown {
       }
       if (agents == null) {
         cpu.shoot(of, start, end, me);
+        if (observer != null) {
+          observer.purged(cpu, of);
+        }
       } else {
         agents[cpu.id()].shoot(of, start, end);
       }

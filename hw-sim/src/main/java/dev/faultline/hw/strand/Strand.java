@@ -25,6 +25,9 @@ public abstract class Strand {
    */
   public @Nullable Object context;
 
+  /** Where what this strand does is written down, if anybody wants that. Owned by the strand. */
+  public @Nullable Object journal;
+
   StrandLock.@Nullable Waiter spareWaiter; // (T) on no lock's stack
 
   private volatile @Nullable StrandLock awaitedLock; // (T) written by the strand, read by anybody
