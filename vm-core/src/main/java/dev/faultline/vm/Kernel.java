@@ -27,6 +27,8 @@ import dev.faultline.vm.pager.Volume;
 import dev.faultline.vm.pmap.PmapModule;
 import dev.faultline.vm.proc.ProcessTable;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.HardwareTrace;
+import dev.faultline.vm.trace.Tracer;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -52,6 +54,7 @@ public final class Kernel implements AutoCloseable {
    */
   private final KernelConfig config; // (C)
   private final Machine machine; // (C)
+  private final Tracer tracer; // (C)
   private final SyncDomain domain; // (C)
   private final ResidentPages pages; // (C)
   private final PmapModule pmaps; // (C)
@@ -77,10 +80,14 @@ public final class Kernel implements AutoCloseable {
     this.config = config;
     Strands world = strands.world(this::strandDied);
     machine = new Machine(config.machine(), world);
+    tracer = new Tracer(config.trace());
+    if (tracer.isOn()) {
+      machine.hardwareObserver(new HardwareTrace(tracer));
+    }
     int frames = config.machine().frames();
     int buckets = Math.min(256, Integer.highestOneBit(Math.max(4, frames / 4)));
     domain = new SyncDomain(config.mode(), config.defects(), world, machine.clock(), config.witness(), buckets,
-        Event.count());
+        Event.count(), tracer);
     pages = new ResidentPages(domain, machine.memory(), config.thresholds(), config.machine().stamps(),
         config.poison());
     if (config.allocationFaults() != null) {
@@ -153,6 +160,11 @@ public final class Kernel implements AutoCloseable {
 
   public Machine machine() {
     return machine;
+  }
+
+  /** Returns what records the kernel's steps, if it was booted to. */
+  public Tracer tracer() {
+    return tracer;
   }
 
   public SyncDomain domain() {

@@ -7,6 +7,7 @@ import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.Thresholds;
 import dev.faultline.vm.fault.FaultProbe;
 import dev.faultline.vm.page.ResidentPages.AllocationFaults;
+import dev.faultline.vm.trace.TraceOptions;
 import java.util.EnumSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param poison what freed frames are filled with; 0 for nothing
  * @param probe sees the fault handler's decisions, or null
  * @param allocationFaults refuses allocations for a test, or null
+ * @param trace what is recorded of its strands
  */
 public record KernelConfig(
     MachineConfig machine,
@@ -37,7 +39,8 @@ public record KernelConfig(
     boolean witness,
     long poison,
     @Nullable FaultProbe probe,
-    @Nullable AllocationFaults allocationFaults) {
+    @Nullable AllocationFaults allocationFaults,
+    TraceOptions trace) {
 
   /** Checks that such a kernel can boot on the machine. */
   public KernelConfig {
@@ -80,6 +83,7 @@ public record KernelConfig(
     private long poison;
     private @Nullable FaultProbe probe;
     private @Nullable AllocationFaults allocationFaults;
+    private TraceOptions trace = TraceOptions.NONE;
 
     private Builder(MachineConfig machine) {
       this.machine = machine;
@@ -144,6 +148,12 @@ public record KernelConfig(
       return this;
     }
 
+    /** Replaces what is recorded: nothing, unless this says otherwise. */
+    public Builder trace(TraceOptions t) {
+      trace = t;
+      return this;
+    }
+
     /**
      * Returns the options.
      *
@@ -153,7 +163,7 @@ public record KernelConfig(
       Thresholds t = thresholds == null ? Thresholds.forFrames(machine.frames()) : thresholds;
       int cache = cacheMax < 0 ? defaultCacheMax(machine.frames()) : cacheMax;
       return new KernelConfig(
-          machine, mode, defects, swapPages, t, cache, daemons, witness, poison, probe, allocationFaults);
+          machine, mode, defects, swapPages, t, cache, daemons, witness, poison, probe, allocationFaults, trace);
     }
   }
 }

@@ -124,6 +124,16 @@ final class KernelArchitectureTest {
             .because("a lower part calls up only through an interface that it declares itself"));
   }
 
+  /** Everything else may say what it does; so traces can know nothing of it, and what is recorded is numbers. */
+  @Test
+  void traces_knowTheBaseAndTheMachineAlone() {
+    check(
+        noClasses()
+            .that(describe("are of trace", c -> isPartOf(c, List.of("trace"))))
+            .should(dependOnClassesThat(describe("are of the kernel, and not of base",
+                c -> part(c) != null && !isPartOf(c, List.of("base", "trace"))))));
+  }
+
   @Test
   void theMachine_knowsNothingOfTheKernel() {
     check(

@@ -1,10 +1,13 @@
 package dev.faultline.vm.fault;
 
+import dev.faultline.vm.trace.TraceKind;
+import dev.faultline.vm.trace.TraceSubject;
+
 /**
  * The decisions of the fault handler, by their row in vm-semantics 4.3. True and false are the outcomes T and F of the
  * table.
  */
-public enum Decision {
+public enum Decision implements TraceSubject {
   D1(158, "the map lookup is still valid: release the map locks"),
   D2(154, "RELEASE_PAGE: the page is not active"),
   D3(166, "UNLOCK_THINGS: the search is below the top object"),
@@ -98,6 +101,16 @@ public enum Decision {
   Decision(int line, String text) {
     this.line = line;
     this.text = text;
+  }
+
+  @Override
+  public TraceKind traceKind() {
+    return TraceKind.DECISION;
+  }
+
+  @Override
+  public long traceId() {
+    return ordinal();
   }
 
   /** Returns the line of the seed where the decision stands. */

@@ -6,6 +6,7 @@ import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.trace.TraceEvent;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,7 @@ final class FaultReadAhead {
   }
 
   private boolean d(Decision decision, boolean outcome) {
+    objects.domain().tracer().event(TraceEvent.DECISION, decision, decision.line(), outcome ? 1 : 0);
     if (probe != null) {
       probe.decided(decision, outcome);
     }

@@ -18,6 +18,8 @@ import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.page.VmPageQueues;
 import dev.faultline.vm.pmap.PmapModule;
 import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.trace.TraceEvent;
+import dev.faultline.vm.trace.Tracer;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -63,6 +65,7 @@ public final class VmFault {
   private final PmapModule pmaps; // (C)
   private final FaultReadAhead readAhead; // (C)
   private final @Nullable FaultProbe probe; // (C)
+  private final Tracer tracer; // (C)
   private final boolean hNoUnqueue; // (C)
   private final boolean hCacheWait; // (C)
   private final boolean hPipOrder; // (C)
@@ -81,6 +84,10 @@ public final class VmFault {
     this.freeList = pages.freeList();
     this.pmaps = pmaps;
     this.probe = probe;
+    this.tracer = objects.domain().tracer();
+    for (Decision row : Decision.values()) {
+      tracer.name(row, row + " " + row.text());
+    }
     this.readAhead = new FaultReadAhead(objects, probe);
     hNoUnqueue = defects.contains(Defect.H_NOUNQUEUE);
     hCacheWait = defects.contains(Defect.H_CACHE_WAIT);
@@ -99,6 +106,7 @@ public final class VmFault {
   }
 
   private boolean d(Decision decision, boolean outcome) {
+    tracer.event(TraceEvent.DECISION, decision, decision.line(), outcome ? 1 : 0);
     if (probe != null) {
       probe.decided(decision, outcome);
     }
@@ -125,17 +133,20 @@ public final class VmFault {
   public KernReturn fault(VmMap map, long va, int type, boolean changeWiring) {
     KThread t = KThread.current();
     t.count(Event.VM_FAULTS); // F1
+    tracer.event(TraceEvent.FAULT, va, type, map);
     FaultState f = FaultState.of(t);
     f.begin(map, va, type, changeWiring);
     try {
       KernReturn r = attempt(f);
       while (r == null) { // RetryFault
         t.count(Event.FAULT_RETRIES);
+        tracer.event(TraceEvent.FAULT_RETRY);
         r = attempt(f);
       }
       if (r != KernReturn.SUCCESS) {
         t.count(Event.FAULT_ERRORS);
       }
+      tracer.event(TraceEvent.FAULT_END, r.ordinal());
       return r;
     } finally {
       f.end();
@@ -151,6 +162,7 @@ public final class VmFault {
     }
     MapLookup look = f.look;
     f.firstObject = look.object();
+    tracer.event(TraceEvent.LOOKUP, f.va, f.firstObject, 186);
     f.firstOffset = look.offset;
     f.prot = look.prot;
     f.wired = look.wired;
@@ -273,6 +285,7 @@ public final class VmFault {
       }
     }
     m.setBusy(f.thread);
+    tracer.event(TraceEvent.CLAIM, m, f.object, 284);
     if (!hNoUnqueue) { // INV2
       queues.unqueue(m);
     }
@@ -376,7 +389,9 @@ public final class VmFault {
     PagerReturn rv = PagerReturn.FAIL;
     if (d(Decision.D21, count != 0)) {
       at(FaultPoint.PAGER_BEFORE_IO);
+      tracer.event(TraceEvent.PAGEIN, o, f.offset, count);
       rv = objects.pager(o.type()).getPages(o, marray(f), count, f.reqPage);
+      tracer.event(TraceEvent.PAGEIN_END, rv.ordinal());
       at(FaultPoint.PAGER_AFTER_IO);
     }
     o.lock.lock(); // F10: our busy page, or what the pager put in its place, is still there
@@ -497,6 +512,7 @@ public final class VmFault {
     }
     f.firstM = null;
     VmPage m = f.page();
+    tracer.event(TraceEvent.ZERO_FILL, m, f.object, 432);
     if (d(Decision.D31, !m.isZero())) {
       pages.zeroFill(m);
     }
@@ -518,6 +534,7 @@ public final class VmFault {
     source.lock.unlock(); // both pages are busy by us, and pip keeps both objects
     at(FaultPoint.BEFORE_COPY);
     pages.copy(m, copy);
+    tracer.event(TraceEvent.COPY, m, copy, 490);
     if (!hCowClean) {
       copy.orDirty(VmPage.ALL_CHUNKS); // R21
     }

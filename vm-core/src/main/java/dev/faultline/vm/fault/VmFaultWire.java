@@ -16,6 +16,7 @@ import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pmap.Pmap;
 import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.trace.TraceEvent;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -46,6 +47,7 @@ public final class VmFaultWire implements Wiring {
   }
 
   private boolean d(Decision decision, boolean outcome) {
+    objects.domain().tracer().event(TraceEvent.DECISION, decision, decision.line(), outcome ? 1 : 0);
     if (probe != null) {
       probe.decided(decision, outcome);
     }

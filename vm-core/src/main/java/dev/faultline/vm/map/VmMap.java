@@ -13,6 +13,7 @@ import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.MapLock;
 import dev.faultline.vm.sync.SubOrdered;
+import dev.faultline.vm.trace.TraceKind;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -92,6 +93,11 @@ public final class VmMap implements Channel, SubOrdered {
   @Override
   public int channelNumber() {
     return id;
+  }
+
+  @Override
+  public TraceKind traceKind() {
+    return TraceKind.MAP;
   }
 
   public @Nullable Pmap pmap() {

@@ -5,6 +5,7 @@ import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.trace.TraceEvent;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -105,6 +106,7 @@ final class Collapse {
     b.refCount = 0;
     o.module.unlist(b);
     KThread.current().count(Event.COLLAPSES);
+    o.module.tracer.event(TraceEvent.COLLAPSE, o, b);
   }
 
   /**
@@ -150,6 +152,7 @@ final class Collapse {
     o.backingOffset += b.backingOffset;
     b.refCount--; // cannot reach 0: it was above 1
     KThread.current().count(Event.BYPASSES);
+    o.module.tracer.event(TraceEvent.BYPASS, o, b);
     return true;
   }
 

@@ -3,6 +3,7 @@ package dev.faultline.vm.object;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.page.PageOwner;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.trace.TraceEvent;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -139,6 +140,7 @@ public final class VmObject extends PageOwner {
 
   void setDead() {
     flags |= DEAD;
+    module.tracer.event(TraceEvent.TERMINATE, this);
   }
 
   public boolean canPersist() {
@@ -236,6 +238,7 @@ public final class VmObject extends PageOwner {
     if (refCount++ == 0) {
       module.uncache(this);
     }
+    module.tracer.event(TraceEvent.REFERENCE, this, refCount);
   }
 
   /**
@@ -251,6 +254,7 @@ public final class VmObject extends PageOwner {
     assert lock.isHeld();
     assert pip >= 0;
     pip += n;
+    module.tracer.event(TraceEvent.PIP_UP, this, pip);
   }
 
   /** vm_object_pip_wakeup, {@code n} times. Caller holds O. */
@@ -260,6 +264,7 @@ public final class VmObject extends PageOwner {
       throw KernelPanic.of("vm_object_pip_wakeup: pip below zero", this);
     }
     pip -= n;
+    module.tracer.event(TraceEvent.PIP_DOWN, this, pip);
     if (pip == 0 && (flags & PIPWNT) != 0) { // D6
       flags &= ~PIPWNT;
       module.domain().sleepQueues().wakeup(this);
@@ -281,6 +286,7 @@ public final class VmObject extends PageOwner {
     assert lock.isHeld();
     if (refCount > 2 || (refCount == 2 && (shadowHead == null || !isAnonymous()))) {
       refCount--;
+      module.tracer.event(TraceEvent.DEREFERENCE, this, refCount);
       return true;
     }
     return false;

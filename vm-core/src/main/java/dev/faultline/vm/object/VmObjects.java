@@ -12,6 +12,8 @@ import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceEvent;
+import dev.faultline.vm.trace.Tracer;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
@@ -36,6 +38,7 @@ public final class VmObjects {
    * OL           rank 45, inside O. Who picks from a list reads the head under OL, drops it, takes O and looks again.
    */
   private final SyncDomain domain; // (C)
+  final Tracer tracer; // (C)
   private final ResidentPages pages; // (C)
   private final int pageSize; // (C)
   private final int cacheMax; // (C) vm_object_cache_max
@@ -68,6 +71,7 @@ public final class VmObjects {
 
   public VmObjects(SyncDomain domain, ResidentPages pages, int cacheMax, Set<Defect> defects) {
     this.domain = domain;
+    this.tracer = domain.tracer();
     this.pages = pages;
     this.pageSize = pages.memory().pageSize();
     this.cacheMax = cacheMax;
@@ -178,6 +182,7 @@ public final class VmObjects {
     listHead = o;
     o.listed = true;
     objectCount++;
+    tracer.event(TraceEvent.OBJECT, o, o.size());
     return o;
   }
 
@@ -192,6 +197,7 @@ public final class VmObjects {
       s.backing = o;
       s.backingOffset = offset;
       s.linkShadow(o);
+      tracer.event(TraceEvent.SHADOW, s, o, offset);
     } finally {
       o.lock.unlock();
     }
@@ -220,6 +226,7 @@ public final class VmObjects {
         continue;
       }
       o.refCount--;
+      tracer.event(TraceEvent.DEREFERENCE, o, o.refCount);
       if (o.refCount == 0) {
         o.setCanPersist(false);
         return terminate(o);

@@ -11,6 +11,7 @@ import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.NamedChannel;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceEvent;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -87,6 +88,8 @@ public final class FreeList {
     hDoneSleep = domain.has(Defect.H_DONE_SLEEP);
     hKillWait = domain.has(Defect.H_KILLWAIT);
     this.lock = new KMutex(domain, LockRank.FREE, "free list");
+    domain.tracer().name(freeChannel, "free memory");
+    domain.tracer().name(daemonChannel, "pageout daemon");
   }
 
   /** Tells how the daemon's strand is started; at boot. */
@@ -366,6 +369,7 @@ public final class FreeList {
     KThread t = KThread.current();
     assert !t.isPageDaemon();
     t.count(Event.MEMORY_WAITS);
+    domain.tracer().event(TraceEvent.MEMORY_WAIT, freeCount, cacheCount);
     lock.lock();
     boolean look = !hUncondWait;
     while ((!look || freeGen == gen) && !(killable && !hKillWait && t.isKilled())) {
@@ -385,6 +389,7 @@ public final class FreeList {
       lock.lock();
     }
     lock.unlock();
+    domain.tracer().event(TraceEvent.MEMORY_WAIT_END, freeCount, cacheCount);
   }
 
   /** Returns the present generation, to wait for a change of it. */

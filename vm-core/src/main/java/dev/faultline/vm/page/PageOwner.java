@@ -5,6 +5,7 @@ import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SubOrdered;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceKind;
 import org.jspecify.annotations.Nullable;
 
 /** What pages belong to: the part of a VM object that the page package needs. Its lock is O(object). */
@@ -30,6 +31,16 @@ public abstract class PageOwner implements Channel, SubOrdered {
   @Override
   public final int channelNumber() {
     return id * 31 + 7;
+  }
+
+  @Override
+  public final TraceKind traceKind() {
+    return TraceKind.OBJECT;
+  }
+
+  @Override
+  public final long traceId() {
+    return id;
   }
 
   /** Returns the number of resident pages. Caller holds O, or takes it as a hint. */

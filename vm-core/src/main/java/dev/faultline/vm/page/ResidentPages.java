@@ -9,6 +9,8 @@ import dev.faultline.vm.base.Thresholds;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceEvent;
+import dev.faultline.vm.trace.Tracer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +37,7 @@ public final class ResidentPages {
    * Invariants   I-1 to I-10.
    */
   private final SyncDomain domain; // (C)
+  private final Tracer tracer; // (C)
   private final PhysicalMemory memory; // (C)
   private final VmPage[] pages; // (C) by frame number
   private final PageHash hash; // (C)
@@ -58,6 +61,7 @@ public final class ResidentPages {
    */
   public ResidentPages(SyncDomain domain, PhysicalMemory memory, Thresholds thresholds, boolean stamps, long poison) {
     this.domain = domain;
+    this.tracer = domain.tracer();
     this.memory = memory;
     this.stamps = stamps;
     this.poison = poison;
@@ -195,6 +199,7 @@ public final class ResidentPages {
     try {
       remove(m);
       insert(m, o, offset);
+      tracer.event(TraceEvent.RENAME, m, o, offset);
     } finally {
       queues.lock.unlock();
     }
@@ -215,6 +220,7 @@ public final class ResidentPages {
     if (f != null && f.fail(t, allocClass)) {
       t.memoryGen = freeList.generation();
       freeList.refused(t);
+      tracer.event(TraceEvent.ALLOC_REFUSED, o, offset);
       return null;
     }
     int c = t.isPageDaemon() && (allocClass & ~AllocClass.ZERO) != AllocClass.INTERRUPT ? AllocClass.SYSTEM
@@ -247,9 +253,11 @@ public final class ResidentPages {
         m.setReferenced(false);
         assert m.pvFlags == 0 || domain.mode() == dev.faultline.vm.base.Mode.NAIVE;
         insert(m, o, offset);
+        tracer.event(TraceEvent.ALLOC, m, o, offset);
         return m;
       }
     } while (!freeList.refused(t));
+    tracer.event(TraceEvent.ALLOC_REFUSED, o, offset);
     return null;
   }
 
@@ -375,6 +383,7 @@ public final class ResidentPages {
 
   private void release(VmPage m) {
     KThread.current().count(Event.TFREE);
+    tracer.event(TraceEvent.FREE, m);
     m.flags = 0;
     m.setZero(false);
     m.busyOwner = null;
@@ -389,6 +398,7 @@ public final class ResidentPages {
     if (!m.isBusy()) {
       throw KernelPanic.of("PAGE_WAKEUP: page is not busy", m);
     }
+    tracer.event(TraceEvent.UNBUSY, m);
     m.flags &= ~VmPage.BUSY;
     m.busyOwner = null;
     wakeIfWanted(m);

@@ -1,6 +1,7 @@
 package dev.faultline.vm.page;
 
 import dev.faultline.vm.sync.Channel;
+import dev.faultline.vm.trace.TraceKind;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
@@ -107,6 +108,16 @@ public final class VmPage implements Channel {
 
   @Override
   public int channelNumber() {
+    return frame;
+  }
+
+  @Override
+  public TraceKind traceKind() {
+    return TraceKind.PAGE;
+  }
+
+  @Override
+  public long traceId() {
     return frame;
   }
 

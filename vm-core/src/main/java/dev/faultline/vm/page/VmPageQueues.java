@@ -8,6 +8,8 @@ import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceEvent;
+import dev.faultline.vm.trace.Tracer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +26,7 @@ public final class VmPageQueues {
 
   public final KMutex lock; // LockRank.PAGE_QUEUES
   private final FreeList freeList; // (C)
+  private final Tracer tracer; // (C)
   private final int maxWired; // (C)
   private final boolean hUnwire0; // (C)
 
@@ -41,6 +44,7 @@ public final class VmPageQueues {
   VmPageQueues(SyncDomain domain, FreeList freeList, Thresholds thresholds) {
     this.lock = new KMutex(domain, LockRank.PAGE_QUEUES, "page queues");
     this.freeList = freeList;
+    this.tracer = domain.tracer();
     this.maxWired = thresholds.maxWired();
     this.hUnwire0 = domain.has(Defect.H_UNWIRE0);
   }
@@ -106,6 +110,19 @@ public final class VmPageQueues {
   /** vm_page_unqueue: takes a page off whatever pageout queue it is on. */
   @GuardedBy("lock")
   public void unqueueLocked(VmPage m) {
+    int from = m.queue;
+    takeOffLocked(m);
+    moved(m, from);
+  }
+
+  private void moved(VmPage m, int from) {
+    if (m.queue != from) {
+      tracer.event(TraceEvent.QUEUE, m, from, m.queue);
+    }
+  }
+
+  @GuardedBy("lock")
+  private void takeOffLocked(VmPage m) {
     switch (m.queue) {
       case VmPage.QUEUE_ACTIVE -> active.remove(m);
       case VmPage.QUEUE_INACTIVE -> inactive.remove(m);
@@ -121,6 +138,7 @@ public final class VmPageQueues {
   @GuardedBy("lock")
   void recycleLocked(VmPage m) {
     cache.remove(m);
+    moved(m, VmPage.QUEUE_CACHE);
     freeList.recycled(KThread.current(), m);
   }
 
@@ -154,11 +172,13 @@ public final class VmPageQueues {
     if (m.queue == VmPage.QUEUE_ACTIVE) {
       return;
     }
-    unqueueLocked(m);
+    int from = m.queue;
+    takeOffLocked(m);
     if (m.wireCount == 0) {
       active.addTail(m);
       m.actCount = m.actCount < ACT_INIT ? ACT_INIT : Math.min(m.actCount + 1, ACT_MAX);
     }
+    moved(m, from);
   }
 
   /** Activates; see {@link #activateLocked}. */
@@ -180,9 +200,11 @@ public final class VmPageQueues {
     if (m.queue == VmPage.QUEUE_INACTIVE || m.wireCount != 0 || m.holdCount != 0) {
       return;
     }
-    unqueueLocked(m);
+    int from = m.queue;
+    takeOffLocked(m);
     inactive.addTail(m);
     m.actCount = 0;
+    moved(m, from);
   }
 
   /** Deactivates; see {@link #deactivateLocked}. */
@@ -201,8 +223,10 @@ public final class VmPageQueues {
    */
   @GuardedBy("lock")
   void cacheLocked(VmPage m) {
-    unqueueLocked(m);
+    int from = m.queue;
+    takeOffLocked(m);
     cache.addTail(m);
+    moved(m, from);
     freeList.cached();
   }
 
@@ -216,6 +240,7 @@ public final class VmPageQueues {
       }
     }
     m.wireCount++;
+    tracer.event(TraceEvent.WIRE, m, m.wireCount);
   }
 
   /**
@@ -238,6 +263,7 @@ public final class VmPageQueues {
       active.addTail(m);
       m.actCount = Math.max(m.actCount, ACT_INIT);
     }
+    tracer.event(TraceEvent.UNWIRE, m, m.wireCount);
   }
 
   /** Takes one unit of wiring off a page that is about to be freed or moved; it ends on no queue. */
@@ -249,6 +275,7 @@ public final class VmPageQueues {
     if (--m.wireCount == 0 && !m.isFictitious()) {
       wireCount = wireCount - 1;
     }
+    tracer.event(TraceEvent.UNWIRE, m, m.wireCount);
   }
 
   /** Adds {@code n}, possibly negative, to the page's short-term pins against pageout. */

@@ -7,6 +7,7 @@ import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceEvent;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -64,12 +65,15 @@ public final class PageoutDaemon {
   }
 
   private void pass() {
+    domain.tracer().event(TraceEvent.DAEMON_PASS, freeList.freeCount(), freeList.cacheCount());
     sync();
     boolean progress = true;
     if (!freeList.isFine()) {
       progress = scan.scan();
       sync();
     }
+    domain.tracer().event(
+        TraceEvent.DAEMON_PASS_END, freeList.freeCount(), freeList.cacheCount(), progress ? 1 : 0);
     freeList.wakeWaiters();
     if (!progress) {
       freeList.daemonPause(this::hasWork);

@@ -9,6 +9,7 @@ import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SleepLock;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceKind;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -51,11 +52,22 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
     this.size = size;
     this.lock = new SleepLock(domain, this, number * 13 + 11);
     this.interlock = new KMutex(domain, LockRank.VNODE_INTERLOCK, this);
+    domain.tracer().name(this, "file " + name);
   }
 
   @Override
   public int channelNumber() {
     return number * 13 + 12;
+  }
+
+  @Override
+  public TraceKind traceKind() {
+    return TraceKind.FILE;
+  }
+
+  @Override
+  public long traceId() {
+    return number;
   }
 
   public String name() {

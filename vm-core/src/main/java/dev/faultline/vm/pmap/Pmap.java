@@ -9,6 +9,8 @@ import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
+import dev.faultline.vm.trace.TraceKind;
+import dev.faultline.vm.trace.TraceSubject;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.function.Consumer;
@@ -23,7 +25,7 @@ import java.util.function.Consumer;
  * @see "vm-semantics 2.4, 3.9, 5.7 (wiring), 6.2; pmap.c: pmap_enter, pmap_remove, pmap_protect, pmap_change_wiring,
  * pmap_release"
  */
-public final class Pmap {
+public final class Pmap implements TraceSubject {
   /*
    * Implementation overview
    *
@@ -74,6 +76,16 @@ public final class Pmap {
     this.table = new PageTable(id, module.machine.config(), kernel);
     this.table.context = this;
     this.lock = new KMutex(module.domain, LockRank.PMAP, this);
+  }
+
+  @Override
+  public TraceKind traceKind() {
+    return TraceKind.PMAP;
+  }
+
+  @Override
+  public long traceId() {
+    return table.id();
   }
 
   /** Returns the number of this pmap, in order of creation; the kernel's is 0. */

@@ -17,6 +17,9 @@ import dev.faultline.vm.page.VmPageQueues;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceEvent;
+import dev.faultline.vm.trace.TraceKind;
+import dev.faultline.vm.trace.Tracer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -59,6 +62,7 @@ public final class PmapModule implements PageMappings {
    * Invariants   I-32, I-33, I-36, I-39, by checkInvariants.
    */
   final SyncDomain domain; // (C)
+  private final Tracer tracer; // (C)
   final Machine machine; // (C)
   final ResidentPages pages; // (C)
   final VmPageQueues queues; // (C)
@@ -87,6 +91,7 @@ public final class PmapModule implements PageMappings {
   /** Creates the module and the kernel's own pmap. */
   public PmapModule(SyncDomain domain, Machine machine, ResidentPages pages, Set<Defect> defects) {
     this.domain = domain;
+    this.tracer = domain.tracer();
     this.machine = machine;
     this.pages = pages;
     this.queues = pages.queues();
@@ -104,6 +109,7 @@ public final class PmapModule implements PageMappings {
   /** pmap_pinit: returns a new, empty pmap. */
   public Pmap create(String name) {
     Pmap p = new Pmap(this, name, ids.getAndIncrement(), false);
+    tracer.name(p, "pmap of " + name);
     all.put(p.id(), p);
     return p;
   }
@@ -354,15 +360,24 @@ public final class PmapModule implements PageMappings {
       long old = leaf.get(index);
       t.strand().point(StepKind.PTE, leaf);
       leaf.plainSet(index, (old & ~clear) | set);
+      traceChange(leaf, index, (old & ~clear) | set);
       return old;
     }
     while (true) {
       long old = leaf.get(index);
       long word = (old & ~clear) | set;
-      if (old == word || leaf.cas(index, old, word)) {
+      if (old == word) {
+        return old;
+      }
+      if (leaf.cas(index, old, word)) {
+        traceChange(leaf, index, word);
         return old;
       }
     }
+  }
+
+  private void traceChange(PageTable.Leaf leaf, int index, long word) {
+    tracer.event(TraceEvent.PTE, TraceKind.PMAP.code(leaf.tableId()), leaf.baseAddress() + index * pageSize, word);
   }
 
   /** Makes every processor forget what it remembers of a range of a pmap, whose words have been changed. */

@@ -23,7 +23,7 @@ public final class FileCalls {
 
   /** Changes the length of a file. EINVAL below 0, EFBIG beyond what any file can have. */
   public CallResult truncate(ProcThread t, Vnode file, long length) {
-    t.enterKernel();
+    t.enterKernel("truncate");
     return t.leaveKernel(doTruncate(file, length));
   }
 

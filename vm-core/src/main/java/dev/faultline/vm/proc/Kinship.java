@@ -9,6 +9,7 @@ import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceEvent;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -405,6 +406,7 @@ final class Kinship {
     more.add(p);
     killed = List.copyOf(more);
     KThread.current().count(Event.KILLS);
+    KThread.current().domain().tracer().event(TraceEvent.KILL, p);
     kill(p, reason);
   }
 

@@ -5,6 +5,7 @@ import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.page.FreeList;
+import dev.faultline.vm.trace.TraceEvent;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -34,7 +35,7 @@ public final class LifeCalls {
    * @return OK: {@link ProcThread#lastChild} is the child; ENOMEM if there is no memory for it
    */
   public CallResult fork(ProcThread t, long pid, ProcessMain main) {
-    t.enterKernel();
+    t.enterKernel("fork");
     CallResult r = startChild(t, pid, main, false);
     if (r == CallResult.OK) {
       t.count(Event.FORKS);
@@ -44,7 +45,7 @@ public final class LifeCalls {
 
   /** Starts a child in this address space and sleeps until its exec or exit. As {@link #fork} otherwise. */
   public CallResult vfork(ProcThread t, long pid, ProcessMain main) {
-    t.enterKernel();
+    t.enterKernel("vfork");
     CallResult r = startChild(t, pid, main, true);
     Process child = t.lastChild();
     if (r == CallResult.OK && child != null) {
@@ -104,7 +105,7 @@ public final class LifeCalls {
 
   /** Drops the whole address space, for an empty one of the process's own. */
   public CallResult exec(ProcThread t) {
-    t.enterKernel();
+    t.enterKernel("exec");
     Process me = t.process();
     Vmspace old = me.vmspace();
     dropped(me, old);
@@ -116,6 +117,7 @@ public final class LifeCalls {
       old.free();
     }
     t.count(Event.EXECS);
+    t.domain().tracer().event(TraceEvent.EXEC, me);
     kinship.releaseParent(me);
     return t.leaveKernel(CallResult.OK);
   }
@@ -132,13 +134,13 @@ public final class LifeCalls {
    * Sleeps until {@code child} has exited. ECHILD if it is no child of the caller's (null), or was waited for already.
    */
   public CallResult waitFor(ProcThread t, @Nullable Process child) {
-    t.enterKernel();
+    t.enterKernel("waitFor");
     return t.leaveKernel(child == null ? CallResult.ECHILD : kinship.waitFor(t, child));
   }
 
   /** Sleeps until as many processes have come to {@code b} as it has parties. */
   public CallResult barrier(ProcThread t, Barrier b) {
-    t.enterKernel();
+    t.enterKernel("barrier");
     return t.leaveKernel(kinship.arrive(t, b));
   }
 
@@ -148,13 +150,13 @@ public final class LifeCalls {
    * @param ticks unsigned
    */
   public CallResult sleep(ProcThread t, long ticks) {
-    t.enterKernel();
+    t.enterKernel("sleep");
     return t.leaveKernel(kinship.sleep(t, ticks));
   }
 
   /** Ends the process: its memory goes, then its parent hears of it. The thread may only end afterwards. */
   public void exit(ProcThread t) {
-    t.enterKernel();
+    t.enterKernel("exit");
     Process me = t.process();
     Vmspace space = me.vmspace();
     dropped(me, space);

@@ -54,7 +54,7 @@ public final class MemoryCalls {
 
   /** Maps zero-filled memory at {@code address} instead of what is there. */
   public CallResult mmapAnon(ProcThread t, long address, long length, int prot, boolean shared) {
-    t.enterKernel();
+    t.enterKernel("mmapAnon");
     CallResult r = doMmapAnon(UserRange.map(t), address, length, prot, shared);
     SpaceWatcher w = t.process().watcher;
     if (w != null && r == CallResult.OK) {
@@ -79,7 +79,7 @@ public final class MemoryCalls {
    */
   public CallResult mmapFile(
       ProcThread t, long address, long length, int prot, boolean shared, Vnode file, long offset) {
-    t.enterKernel();
+    t.enterKernel("mmapFile");
     CallResult r = doMmapFile(UserRange.map(t), address, length, prot, shared, file, offset);
     SpaceWatcher w = t.process().watcher;
     if (w != null && r == CallResult.OK) {
@@ -177,7 +177,7 @@ public final class MemoryCalls {
 
   /** Removes what is mapped in the range; holes are fine. */
   public CallResult munmap(ProcThread t, long address, long length) {
-    t.enterKernel();
+    t.enterKernel("munmap");
     CallResult r = doMunmap(UserRange.map(t), address, length);
     SpaceWatcher w = t.process().watcher;
     if (w != null && r == CallResult.OK) {
@@ -199,7 +199,7 @@ public final class MemoryCalls {
 
   /** Changes the protection of what is mapped in the range; holes are skipped. */
   public CallResult mprotect(ProcThread t, long address, long length, int prot) {
-    t.enterKernel();
+    t.enterKernel("mprotect");
     CallResult r = doMprotect(UserRange.map(t), address, length, prot);
     SpaceWatcher w = t.process().watcher;
     if (w != null && r == CallResult.OK) {
@@ -221,7 +221,7 @@ public final class MemoryCalls {
 
   /** Says what a later fork does with what is mapped in the range; holes are skipped. */
   public CallResult minherit(ProcThread t, long address, long length, Inheritance inheritance) {
-    t.enterKernel();
+    t.enterKernel("minherit");
     CallResult r = doMinherit(UserRange.map(t), address, length, inheritance);
     SpaceWatcher w = t.process().watcher;
     if (w != null && r == CallResult.OK) {

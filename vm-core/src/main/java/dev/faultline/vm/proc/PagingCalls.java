@@ -37,7 +37,7 @@ public final class PagingCalls {
    *     anything
    */
   public CallResult madvise(ProcThread t, long address, long length, boolean unneeded) {
-    t.enterKernel();
+    t.enterKernel("madvise");
     return t.leaveKernel(doMadvise(UserRange.map(t), address, length, unneeded));
   }
 
@@ -89,7 +89,7 @@ public final class PagingCalls {
    * Wires the range. EAGAIN beyond the limit of wired pages (tested without a lock), ENOMEM where it cannot be done.
    */
   public CallResult mlock(ProcThread t, long address, long length) {
-    t.enterKernel();
+    t.enterKernel("mlock");
     SpaceWatcher w = t.process().watcher;
     boolean told = w != null && range.isRange(UserRange.map(t), address, length);
     if (w != null && told) {
@@ -115,7 +115,7 @@ public final class PagingCalls {
 
   /** Unwires the range; ENOMEM where it is not wired. */
   public CallResult munlock(ProcThread t, long address, long length) {
-    t.enterKernel();
+    t.enterKernel("munlock");
     return t.leaveKernel(doMunlock(UserRange.map(t), address, length));
   }
 
@@ -133,7 +133,7 @@ public final class PagingCalls {
    * could not be.
    */
   public CallResult msync(ProcThread t, long address, long length) {
-    t.enterKernel();
+    t.enterKernel("msync");
     return t.leaveKernel(doMsync(UserRange.map(t), address, length));
   }
 
@@ -156,7 +156,7 @@ public final class PagingCalls {
    * @param resident is filled with 1 for a page that is there, else 0
    */
   public CallResult mincore(ProcThread t, long address, int granules, int granule, byte[] resident) {
-    t.enterKernel();
+    t.enterKernel("mincore");
     return t.leaveKernel(doMincore(t, address, granules, granule, resident));
   }
 

@@ -6,6 +6,7 @@ import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.fault.VmFault;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceEvent;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +31,7 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
   private int quantumLeft;
   private final UserAccess access; // (C)
   private @Nullable Process lastChild;
+  private @Nullable String currentCall; // for traces
 
   volatile @Nullable Cpu granted; // written by who gives up a processor
   @Nullable ProcThread nextWaiting; // the scheduler's
@@ -91,6 +93,13 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
     domain().token().enter();
   }
 
+  /** Enters the kernel from user mode by a system call of this name. */
+  void enterKernel(String call) {
+    domain().token().enter();
+    currentCall = call;
+    domain().tracer().word(TraceEvent.CALL, call);
+  }
+
   /**
    * Leaves the kernel for user mode, on a processor.
    *
@@ -103,6 +112,10 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
     }
     assert mapLocksHeld == 0 : this + " leaves the kernel with map locks held (I-57)";
     assert process.isInMemory() || isKilled() : this + " returns to user mode swapped out";
+    if (currentCall != null) {
+      domain().tracer().words(TraceEvent.CALL_END, currentCall, result.name());
+      currentCall = null;
+    }
     domain().token().leave();
     if (isKilled()) {
       return CallResult.SIGKILL;
@@ -110,6 +123,7 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
     Cpu c = cpu;
     if (c == null) {
       c = scheduler.acquire(this);
+      domain().tracer().event(TraceEvent.RUN, c.id());
       quantumLeft = quantum;
     } else if (quantumLeft <= 0) {
       c = endQuantum(c);
@@ -173,6 +187,7 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
       domain().witness().nothingHeld(this);
     }
     assert mapLocksHeld == 0 : this + " exits with map locks held (I-57)";
+    domain().tracer().event(TraceEvent.EXIT, process);
     domain().token().leave();
     releaseCpu();
   }

@@ -5,6 +5,7 @@ import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.sync.Channel;
 import dev.faultline.vm.sync.KDaemon;
+import dev.faultline.vm.trace.TraceKind;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -132,6 +133,16 @@ public final class Process implements Channel {
   public @Nullable Object holder() {
     KDaemon s = swapper;
     return s == null ? null : s.thread();
+  }
+
+  @Override
+  public TraceKind traceKind() {
+    return TraceKind.PROCESS;
+  }
+
+  @Override
+  public long traceId() {
+    return pid;
   }
 
   @Override

@@ -16,6 +16,7 @@ import dev.faultline.vm.pageout.ProcessWalker;
 import dev.faultline.vm.pager.VnodePager;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceEvent;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -181,6 +182,7 @@ public final class ProcessTable implements ProcessWalker {
     p.setResidentLimit(parent == null ? options.residentPages() : parent.residentLimit);
     p.watcher = spaceWatcher;
     strandsLeft.incrementAndGet();
+    domain.tracer().event(TraceEvent.FORK, p);
     domain.start(p.toString(), () -> run(p, main));
     return p;
   }

@@ -71,6 +71,7 @@ public final class RunChecks {
 
   private void sample() {
     Strand me = Strand.current();
+    kernel.tracer().silence();
     while (!stopping) {
       List<String> wrong = kernel.call("sample", () -> online.sample(SAMPLE_FRAMES, pageChecks));
       wrong.forEach(w -> findings.add(Finding.Kind.INVARIANT, w));

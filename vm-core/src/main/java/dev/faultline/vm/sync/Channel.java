@@ -1,11 +1,23 @@
 package dev.faultline.vm.sync;
 
+import dev.faultline.vm.trace.TraceKind;
+import dev.faultline.vm.trace.TraceSubject;
 import org.jspecify.annotations.Nullable;
 
 /** Something that threads sleep on. The number spreads channels over sleep queue buckets; it need not be unique. */
-public interface Channel {
+public interface Channel extends TraceSubject {
   /** Returns a number that is the same in every run of one seed. */
   int channelNumber();
+
+  @Override
+  default TraceKind traceKind() {
+    return TraceKind.CHANNEL;
+  }
+
+  @Override
+  default long traceId() {
+    return channelNumber();
+  }
 
   /**
    * Returns who is to wake the sleepers, where one thread or transfer is known to: a lock's owner, a busy page's. A

@@ -2,6 +2,10 @@ package dev.faultline.vm.sync;
 
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.StrandLock;
+import dev.faultline.vm.trace.TraceEvent;
+import dev.faultline.vm.trace.TraceKind;
+import dev.faultline.vm.trace.TraceSubject;
+import dev.faultline.vm.trace.Tracer;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
@@ -14,11 +18,12 @@ import org.jspecify.annotations.Nullable;
  * mutexes made with {@link
  * #alwaysReal}.
  */
-public final class KMutex extends StrandLock implements Lock {
+public final class KMutex extends StrandLock implements Lock, TraceSubject {
   private final SyncDomain domain; // (C)
   private final LockRank rank; // (C)
   private final @Nullable Object subject; // (C) what it guards, for messages and sub-order
   private final boolean real; // (C)
+  private final Tracer tracer; // (C) hears of the kernel's own locks, not of those that every mode has
 
   /**
    * Creates a mutex.
@@ -26,14 +31,16 @@ public final class KMutex extends StrandLock implements Lock {
    * @param subject what it guards; its toString names the mutex
    */
   public KMutex(SyncDomain domain, LockRank rank, @Nullable Object subject) {
-    this(domain, rank, subject, domain.mutexesReal());
+    this(domain, rank, subject, domain.mutexesReal(), false);
   }
 
-  private KMutex(SyncDomain domain, LockRank rank, @Nullable Object subject, boolean real) {
+  private KMutex(SyncDomain domain, LockRank rank, @Nullable Object subject, boolean real,
+      boolean alwaysReal) {
     this.domain = domain;
     this.rank = rank;
     this.subject = subject;
     this.real = real;
+    this.tracer = domain.mutexesReal() && !alwaysReal ? domain.tracer() : Tracer.OFF;
   }
 
   /**
@@ -41,7 +48,7 @@ public final class KMutex extends StrandLock implements Lock {
    * without.
    */
   public static KMutex alwaysReal(SyncDomain domain, LockRank rank, @Nullable Object subject) {
-    return new KMutex(domain, rank, subject, true);
+    return new KMutex(domain, rank, subject, true, true);
   }
 
   @Override
@@ -53,11 +60,15 @@ public final class KMutex extends StrandLock implements Lock {
     Witness w = domain.witness();
     if (w != null) {
       w.beforeLock(me, this);
-      acquire(me);
-      w.locked(me, this);
-      return;
+    }
+    if (tracer.isOn() && owner() != null) {
+      tracer.event(TraceEvent.LOCK_WAIT, this);
     }
     acquire(me);
+    tracer.event(TraceEvent.LOCK, this);
+    if (w != null) {
+      w.locked(me, this);
+    }
   }
 
   @Override
@@ -67,8 +78,10 @@ public final class KMutex extends StrandLock implements Lock {
     }
     Strand me = Strand.current();
     if (!tryAcquire(me)) {
+      tracer.event(TraceEvent.LOCK_MISSED, this);
       return false;
     }
+    tracer.event(TraceEvent.LOCK, this);
     Witness w = domain.witness();
     if (w != null) {
       w.locked(me, this);
@@ -86,6 +99,7 @@ public final class KMutex extends StrandLock implements Lock {
     if (w != null) {
       w.unlocked(me, this);
     }
+    tracer.event(TraceEvent.UNLOCK, this);
     release(me);
   }
 
@@ -102,6 +116,17 @@ public final class KMutex extends StrandLock implements Lock {
    */
   public boolean isNotHeld() {
     return !real || !isOwnedBy(Strand.current());
+  }
+
+  @Override
+  public TraceKind traceKind() {
+    return rank.traceKind();
+  }
+
+  @Override
+  public long traceId() {
+    Object s = subject;
+    return s instanceof TraceSubject t ? t.traceId() : s instanceof Integer i ? i : 0;
   }
 
   /** Returns the rank. */

@@ -93,6 +93,7 @@ public class KThread {
       domain.witness().nothingHeld(this);
     }
     domain.unregister(this);
+    domain.tracer().ended();
     strand.context = null;
   }
 

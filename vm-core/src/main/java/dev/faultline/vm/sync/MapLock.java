@@ -1,6 +1,9 @@
 package dev.faultline.vm.sync;
 
 import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.trace.LockMode;
+import dev.faultline.vm.trace.TraceEvent;
+import dev.faultline.vm.trace.TraceKind;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,6 +53,11 @@ public final class MapLock implements Channel {
     return writer;
   }
 
+  @Override
+  public TraceKind traceKind() {
+    return TraceKind.LOCK_M;
+  }
+
   Object subject() {
     return subject;
   }
@@ -62,8 +70,9 @@ public final class MapLock implements Channel {
   }
 
   /** Counts a hold of the caller's that begins. */
-  private void held(KThread me) {
+  private void held(KThread me, LockMode mode) {
     me.mapLocksHeld++;
+    domain.tracer().event(TraceEvent.LOCK, this, mode.ordinal());
     Witness w = domain.witness();
     if (w != null) {
       w.mapLocked(me, this);
@@ -71,12 +80,19 @@ public final class MapLock implements Channel {
   }
 
   /** Counts a hold of the caller's that ends. */
-  private void letGo(KThread me) {
+  private void letGo(KThread me, LockMode mode) {
     me.mapLocksHeld--;
+    domain.tracer().event(TraceEvent.UNLOCK, this, mode.ordinal());
     Witness w = domain.witness();
     if (w != null) {
       w.mapUnlocked(me, this);
     }
+  }
+
+  /** Records that the caller's hold is of another mode from here on. */
+  private void changed(LockMode from, LockMode to) {
+    domain.tracer().event(TraceEvent.UNLOCK, this, from.ordinal());
+    domain.tracer().event(TraceEvent.LOCK, this, to.ordinal());
   }
 
   private void sleep(String tag) {
@@ -101,7 +117,7 @@ public final class MapLock implements Channel {
       sleep("thrd_read");
     }
     readCount++;
-    held(me);
+    held(me, LockMode.READ);
     interlock.unlock();
   }
 
@@ -112,7 +128,7 @@ public final class MapLock implements Channel {
     boolean ok = !(wantWrite || wantUpgrade) || recursiveOwner == me;
     if (ok) {
       readCount++;
-      held(me);
+      held(me, LockMode.READ);
     }
     interlock.unlock();
     return ok;
@@ -125,7 +141,7 @@ public final class MapLock implements Channel {
     interlock.lock();
     if (recursiveOwner == me) {
       recursionDepth++;
-      held(me);
+      held(me, LockMode.WRITE);
       interlock.unlock();
       return;
     }
@@ -137,7 +153,7 @@ public final class MapLock implements Channel {
       sleep("thrd_write");
     }
     writer = me;
-    held(me);
+    held(me, LockMode.WRITE);
     interlock.unlock();
   }
 
@@ -157,7 +173,7 @@ public final class MapLock implements Channel {
       }
     }
     if (ok) {
-      held(me);
+      held(me, LockMode.WRITE);
     }
     interlock.unlock();
     return ok;
@@ -182,7 +198,7 @@ public final class MapLock implements Channel {
       return false;
     }
     if (wantUpgrade) {
-      letGo(me);
+      letGo(me, LockMode.READ);
       wakeWaiters();
       interlock.unlock();
       return true;
@@ -192,6 +208,7 @@ public final class MapLock implements Channel {
       sleep("thrd_upgrade");
     }
     writer = me;
+    changed(LockMode.READ, LockMode.WRITE);
     interlock.unlock();
     return false;
   }
@@ -200,6 +217,7 @@ public final class MapLock implements Channel {
   public void downgrade() {
     KThread me = KThread.current();
     interlock.lock();
+    changed(LockMode.WRITE, LockMode.READ);
     readCount++;
     if (recursiveOwner == me && recursionDepth > 0) {
       recursionDepth--;
@@ -240,6 +258,7 @@ public final class MapLock implements Channel {
   public void unlock() {
     KThread me = KThread.current();
     interlock.lock();
+    LockMode mode = readCount > 0 ? LockMode.READ : LockMode.WRITE;
     if (readCount > 0) {
       readCount--;
     } else if (recursionDepth > 0) {
@@ -254,7 +273,7 @@ public final class MapLock implements Channel {
       interlock.unlock();
       throw KernelPanic.of("lock_done: not held", this);
     }
-    letGo(me);
+    letGo(me, mode);
     wakeWaiters();
     interlock.unlock();
   }

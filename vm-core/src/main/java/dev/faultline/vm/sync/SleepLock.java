@@ -1,6 +1,9 @@
 package dev.faultline.vm.sync;
 
 import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.trace.TraceEvent;
+import dev.faultline.vm.trace.TraceKind;
+import dev.faultline.vm.trace.TraceSubject;
 import org.jspecify.annotations.Nullable;
 
 /** The lock of a vnode: exclusive, recursive for its owner, slept for, held across sleeps. Works in every mode. */
@@ -30,6 +33,16 @@ public final class SleepLock implements Channel {
     return owner;
   }
 
+  @Override
+  public TraceKind traceKind() {
+    return TraceKind.LOCK_V;
+  }
+
+  @Override
+  public long traceId() {
+    return subject instanceof TraceSubject s ? s.traceId() : number;
+  }
+
   /** Takes the lock, sleeping for it. */
   public void lock() {
     KThread me = KThread.current();
@@ -46,6 +59,7 @@ public final class SleepLock implements Channel {
     owner = me;
     depth++;
     me.vnodeLocksHeld++;
+    domain.tracer().event(TraceEvent.LOCK, this);
     interlock.unlock();
   }
 
@@ -59,6 +73,7 @@ public final class SleepLock implements Channel {
       depth++;
       me.vnodeLocksHeld++;
     }
+    domain.tracer().event(ok ? TraceEvent.LOCK : TraceEvent.LOCK_MISSED, this);
     interlock.unlock();
     return ok;
   }
@@ -72,6 +87,7 @@ public final class SleepLock implements Channel {
       throw KernelPanic.of("vnode unlock by " + me, this);
     }
     me.vnodeLocksHeld--;
+    domain.tracer().event(TraceEvent.UNLOCK, this);
     if (--depth == 0) {
       owner = null;
       if (wanted) {

@@ -4,6 +4,7 @@ import dev.faultline.hw.Callout;
 import dev.faultline.hw.strand.StepKind;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.trace.TraceEvent;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -83,6 +84,7 @@ public final class SleepQueues {
       release = null;
       t.strand().point(StepKind.SLEEP, channel);
     }
+    domain.tracer().word(TraceEvent.SLEEP, channel, tag);
     Bucket b = bucket(channel);
     b.lock.lock();
     t.timedOut = false;
@@ -112,6 +114,7 @@ public final class SleepQueues {
     }
     domain.token().enter();
     t.sleepTag = null;
+    domain.tracer().event(TraceEvent.WOKEN, t.timedOut ? 1 : 0);
     t.afterSleep();
     return t.timedOut;
   }
@@ -122,6 +125,7 @@ public final class SleepQueues {
    */
   public void wakeup(Channel channel) {
     Strand.current().point(StepKind.WAKEUP, channel);
+    domain.tracer().event(TraceEvent.WAKEUP, channel);
     Bucket b = bucket(channel);
     KThread woken = null;
     KThread wokenTail = null;
@@ -150,6 +154,7 @@ public final class SleepQueues {
     }
     while (woken != null) {
       KThread next = woken.sleepNext; // ours until sleepingOn is cleared
+      domain.tracer().event(TraceEvent.WAKES, woken.strand().id());
       woken.sleepingOn = null;
       woken.strand().unpark();
       woken = next;
@@ -176,6 +181,7 @@ public final class SleepQueues {
       b.lock.unlock();
     }
     if (found) {
+      domain.tracer().event(TraceEvent.WAKES, t.strand().id());
       t.sleepingOn = null;
       t.strand().unpark();
     }

@@ -6,6 +6,7 @@ import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.trace.Tracer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -24,6 +25,7 @@ public final class SyncDomain {
   private final Strands strands; // (C)
   private final Clock clock; // (C)
   private final @Nullable Witness witness; // (C)
+  private final Tracer tracer; // (C)
   private final KernelToken token; // (C)
   private final SleepQueues sleepQueues; // (C)
   private final KMutex threadLock; // (C) LockRank.LEAF
@@ -52,13 +54,34 @@ public final class SyncDomain {
    */
   public SyncDomain(
       Mode mode, Set<Defect> defects, Strands strands, Clock clock, boolean witness, int sleepBuckets, int eventKinds) {
+    this(mode, defects, strands, clock, witness, sleepBuckets, eventKinds, Tracer.OFF);
+  }
+
+  /**
+   * Creates a domain of a kernel that may record what it does.
+   *
+   * @param defects how it deviates from the correct one
+   * @param witness whether to check lock order
+   * @param sleepBuckets sleep queue buckets, a power of two
+   * @param tracer where its parts say what they do
+   */
+  public SyncDomain(
+      Mode mode,
+      Set<Defect> defects,
+      Strands strands,
+      Clock clock,
+      boolean witness,
+      int sleepBuckets,
+      int eventKinds,
+      Tracer tracer) {
     this.mode = mode;
+    this.tracer = tracer;
     this.defects = defects;
     this.mutexesReal = mode == Mode.FIXED;
     this.strands = strands;
     this.clock = clock;
     this.witness = witness ? new Witness() : null;
-    this.token = new KernelToken(mode == Mode.UP);
+    this.token = new KernelToken(mode == Mode.UP, tracer);
     this.sleepQueues = new SleepQueues(this, sleepBuckets);
     this.threadLock = KMutex.alwaysReal(this, LockRank.LEAF, "threads");
     this.endedEvents = new long[eventKinds];
@@ -88,6 +111,11 @@ public final class SyncDomain {
 
   public @Nullable Witness witness() {
     return witness;
+  }
+
+  /** Returns where the kernel's parts say what they do. */
+  public Tracer tracer() {
+    return tracer;
   }
 
   public KernelToken token() {

@@ -1,0 +1,101 @@
+package dev.faultline.vm.trace;
+
+import dev.faultline.hw.Pte;
+import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.PagerReturn;
+import dev.faultline.vm.base.VmProt;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What strands did, merged: the model that pictures are drawn of. A value.
+ *
+ * @param lanes the strands that made a step, in order of their numbers
+ * @param records the steps in their order
+ * @param completeFrom from this place on no strand's events are missing; before it some have been overwritten
+ * @param names what things are called, by {@link TraceKind#code}
+ */
+public record Trace(List<Lane> lanes, List<TraceRecord> records, long completeFrom, Map<Long, String> names) {
+  private static final List<String> QUEUES = List.of("no queue", "free", "zero", "cache", "inactive", "active");
+
+  /** One strand. */
+  public record Lane(int strand, String name) {}
+
+  /** Copies what it is given. */
+  public Trace {
+    lanes = List.copyOf(lanes);
+    records = List.copyOf(records);
+    names = Map.copyOf(names);
+  }
+
+  /** Returns the name of a thing. */
+  public String name(long code) {
+    String own = names.get(code);
+    return own != null ? own : TraceKind.plainName(code);
+  }
+
+  /** Returns the name of a strand. */
+  String strandName(long strand) {
+    for (Lane l : lanes) {
+      if (l.strand() == strand) {
+        return l.name();
+      }
+    }
+    return "strand " + strand;
+  }
+
+  /** Returns an event in words, on one line. */
+  public String words(TraceRecord r) {
+    if (r.event() == TraceEvent.DECISION) {
+      return ":" + r.b() + " " + name(r.a()) + (r.c() == 0 ? ": no" : ": yes");
+    }
+    String text = r.event().text();
+    List<TraceEvent.Arg> args = r.event().args();
+    for (int i = 0; i < args.size(); i++) {
+      String place = "{" + args.get(i).name() + "}";
+      if (text.contains(place)) {
+        text = text.replace(place, value(args.get(i).type(), r.arg(i)));
+      }
+    }
+    long line = line(r);
+    return (line == 0 ? "" : ":" + line + " ") + text.stripTrailing();
+  }
+
+  /** Returns the line of the seed at which a step is made, or 0. */
+  static long line(TraceRecord r) {
+    List<TraceEvent.Arg> args = r.event().args();
+    int last = args.size() - 1;
+    if (r.event() == TraceEvent.DECISION) {
+      return r.b();
+    }
+    return last >= 0 && args.get(last).type() == ArgType.LINE ? r.arg(last) : 0;
+  }
+
+  private String value(ArgType type, long v) {
+    return switch (type) {
+      case SUBJECT -> name(v);
+      case STRAND -> strandName(v);
+      default -> plainValue(type, v);
+    };
+  }
+
+  /** Returns a value that needs no names in words. */
+  static String plainValue(ArgType type, long v) {
+    return switch (type) {
+      case ADDRESS, BYTES -> "0x" + Long.toHexString(v);
+      case COUNT, CPU, BLOCK, LINE -> Long.toString(v);
+      case PROTECTION -> VmProt.toString((int) v);
+      case QUEUE -> element(QUEUES, v);
+      case RESULT -> element(List.of(KernReturn.values()), v);
+      case PAGER_RESULT -> element(List.of(PagerReturn.values()), v);
+      case MODE -> LockMode.word(v);
+      case PTE -> Pte.toString(v);
+      case FLAG -> v == 0 ? "no" : "yes";
+      case SUBJECT, STRAND -> Long.toString(v);
+    };
+  }
+
+  private static String element(List<?> list, long i) {
+    return i >= 0 && i < list.size() ? String.valueOf(list.get((int) i)) : "?" + i;
+  }
+}
