@@ -12,6 +12,7 @@ import dev.faultline.vm.program.KernelRun;
 import dev.faultline.vm.program.ProgramException;
 import dev.faultline.vm.program.RunChecks;
 import dev.faultline.vm.program.VmProgram;
+import dev.faultline.vm.trace.TraceOptions;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
@@ -35,6 +36,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class RunCommand implements Callable<Integer> {
+  private static final int LAST_EVENTS = 64; // of each strand, for findings
   private static final long LOOK_NANOS = 200_000_000;
   private static final long STOP_NANOS = 8_000_000_000L;
 
@@ -45,6 +47,8 @@ final class RunCommand implements Callable<Integer> {
   String source = "";
 
   @Mixin MachineOptions machine = new MachineOptions();
+
+  @Mixin TraceFile trace = new TraceFile();
 
   @Option(
       names = "--check",
@@ -78,6 +82,7 @@ final class RunCommand implements Callable<Integer> {
     }
     try {
       machine.check();
+      trace.options(TraceOptions.NONE);
       // Whoever interrupts the reading has nothing to lose: the virtual machine's own way to end is the quickest.
       try (VmProgram program = read();
           Interrupt interrupt = new Interrupt(this::stop)) {
@@ -121,17 +126,26 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private KernelConfig config(VmProgram program, long seed) {
-    return machine.kernel(KernelRun.fileBlocks(program, machine.pageSize), seed).witness(check).build();
+    return machine.kernel(KernelRun.fileBlocks(program, machine.pageSize), seed)
+        .witness(check)
+        .trace(trace.options(check ? TraceOptions.rings(LAST_EVENTS) : TraceOptions.NONE))
+        .build();
   }
 
-  private int runAll(VmProgram program, Interrupt interrupt) {
+  private String title(VmProgram program, long seed) {
+    return "run " + program.source() + " " + machine.commandLine(seed);
+  }
+
+  private int runAll(VmProgram program, Interrupt interrupt) throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
     Progress progress = progress();
     int status = Main.OK;
-    try (RunOutput output = json ? new JsonOutput(out, this::stop) : new TextOutput(out, this::stop)) {
+    try (TraceFile tracing = trace;
+        RunOutput output = json ? new JsonOutput(out, this::stop) : new TextOutput(out, this::stop)) {
       for (int i = 0; i < repeat && !stopping && status == Main.OK; i++) {
         KernelConfig config = config(program, machine.seed + i);
+        tracing.begin();
         Kernel kernel = boot(config);
         if (i == 0) {
           output.begin(program, config);
@@ -141,6 +155,7 @@ final class RunCommand implements Callable<Integer> {
         RunResult result = runOnce(program, kernel, output, progress, which);
         progress.clear();
         report(err, program, result, which, interrupt.came());
+        tracing.write(kernel.tracer(), title(program, result.seed()));
         status = result.hostLimit() != null ? Main.USAGE : result.findings().isEmpty() ? Main.OK : Main.FINDING;
       }
     }
