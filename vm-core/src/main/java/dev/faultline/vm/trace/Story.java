@@ -19,7 +19,8 @@ final class Story {
    * Implementation overview
    *
    * Rows      one an event, but for a run of one strand that nobody else comes in between of: what it took and gave
-   *           back is one row, and so are decisions that turned out false.
+   *           back is one row, and so are decisions that turned out false. A lock given
+   *           back at once is one mark, as in ±F.
    * Spans     opened and closed by events of one strand; what is open at the end lasts to the last row. What had begun
    *           before the first event that is left (the ring was overwritten) is not shown.
    * Arrows    from a wakeup to the next row in which its sleeper is awake, from a shootdown to the purges that its
@@ -95,7 +96,7 @@ final class Story {
       s.laneOf.put(trace.lanes().get(i).strand(), i);
       s.hands.add(new Hand());
     }
-    trace.records().forEach(s::add);
+    trace.records().stream().filter(Story::isShown).forEach(s::add);
     s.closeAll();
     return s;
   }
@@ -128,12 +129,23 @@ final class Story {
       int row = rows.size() - 1;
       track(r, lane, h, row);
       h.run++;
-      rows.set(row, new Row(last.place(), lane, last.event(), last.line(), last.text() + addition(r), held(h)));
+      rows.set(row, new Row(last.place(), lane, last.event(), last.line(), joined(last.text(), r), held(h)));
       return;
     }
     track(r, lane, h, rows.size());
     h.run = 1;
     rows.add(new Row(r.place(), lane, r.event(), Trace.line(r), text(r), held(h)));
+  }
+
+  /** A lock under which nothing else is ever taken, held for a few lines, is told of where somebody had to wait. */
+  private static boolean isShown(TraceRecord r) {
+    if (!isLocking(r.event())) {
+      return true;
+    }
+    return switch (TraceKind.kindOf(r.a())) {
+      case LOCK_H, LOCK_OL, LOCK_LEAF, LOCK_SWAP, LOCK_DISK -> false;
+      default -> true;
+    };
   }
 
   private static boolean isLocking(TraceEvent e) {
@@ -155,6 +167,17 @@ final class Story {
 
   private String addition(TraceRecord r) {
     return r.event() == TraceEvent.DECISION ? ", " + decision(r) : "  " + trace.words(r);
+  }
+
+  /** Returns a row's text with what a record adds: a lock that was taken last and is given back becomes one mark. */
+  private String joined(String text, TraceRecord r) {
+    if (r.event() == TraceEvent.UNLOCK) {
+      String taken = "+" + trace.name(r.a()) + (r.b() == 0 ? "" : " " + LockMode.word(r.b()));
+      if (text.equals(taken) || text.endsWith(" " + taken)) {
+        return text.substring(0, text.length() - taken.length()) + "±" + taken.substring(1);
+      }
+    }
+    return text + addition(r);
   }
 
   private String text(TraceRecord r) {

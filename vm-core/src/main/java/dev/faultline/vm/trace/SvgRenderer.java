@@ -7,8 +7,11 @@ import dev.faultline.vm.trace.Story.Span;
 import dev.faultline.vm.trace.Story.SpanKind;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /**
  * Draws a trace as an SVG picture: a lane a strand, time downward, one for each TLB on the right. It needs nothing but
@@ -58,6 +61,7 @@ public final class SvgRenderer {
   private final Story story;
   private final Trace trace;
   private final int[] tracks; // locks drawn side by side, by lane
+  private final Map<Span, Integer> track = new HashMap<>(); // of a lock's bar
   private final int[] x; // life lines, lanes and then TLBs
   private final int[] end; // right edge of a lane's words
   private final int width;
@@ -69,9 +73,7 @@ public final class SvgRenderer {
     this.trace = story.trace();
     int lanes = trace.lanes().size();
     this.tracks = new int[lanes];
-    for (Span s : lockSpans()) {
-      tracks[s.lane()] = Math.max(tracks[s.lane()], track(s) + 1);
-    }
+    assignTracks();
     this.x = new int[lanes + story.tlbs()];
     this.end = new int[lanes];
     int at = LEFT;
@@ -107,15 +109,25 @@ public final class SvgRenderer {
     return locks;
   }
 
-  /** A lock's bar stands where locks of its rank stand, so that it is found again; ranks from the left. */
-  private static int track(Span s) {
-    return switch (TraceKind.kindOf(s.code())) {
-      case LOCK_M, TOKEN -> 0;
-      case LOCK_V, LOCK_VI -> 1;
-      case LOCK_O -> 2;
-      case LOCK_Q -> 3;
-      default -> 4;
-    };
+  /** Each bar gets the first track from the left that is free, in the order of their beginnings. */
+  private void assignTracks() {
+    List<Span> locks = lockSpans();
+    locks.sort(Comparator.comparingInt(Span::from));
+    Map<Integer, List<Integer>> busyUntil = new HashMap<>(); // by lane
+    for (Span s : locks) {
+      List<Integer> until = busyUntil.computeIfAbsent(s.lane(), lane -> new ArrayList<>());
+      int i = 0;
+      while (i < until.size() && until.get(i) > s.from()) {
+        i++;
+      }
+      if (i == until.size()) {
+        until.add(s.to());
+      } else {
+        until.set(i, s.to());
+      }
+      track.put(s, i);
+      tracks[s.lane()] = Math.max(tracks[s.lane()], i + 1);
+    }
   }
 
   private static String colour(Span s) {
@@ -241,7 +253,7 @@ public final class SvgRenderer {
       }
     }
     for (Span s : lockSpans()) {
-      int left = x[s.lane()] - 6 - BAR * (tracks[s.lane()] - track(s));
+      int left = x[s.lane()] - 6 - BAR * (tracks[s.lane()] - track.getOrDefault(s, 0));
       put("<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"5\" height=\"%d\" rx=\"2\"><title>%s</title></rect>",
           colour(s), left, y(s.from()) - 3, y(s.to()) - y(s.from()) + 6, escaped(s.label()));
     }

@@ -67,7 +67,7 @@ public final class TextRenderer {
   private static void legend(StringBuilder b) {
     b.append("\n" + RUNS + " runs, " + SLEEPS + " sleeps, " + WAITS + " waits for a lock"
         + "; :258 a line of vm_fault.c; D12A a decision taken, 'not' those that were not; +O(3) takes object 3's lock,"
-        + " -O(3) gives it back, [] what is held then.\n");
+        + " -O(3) gives it back, ± both; [] what is held then.\n");
   }
 
   private static String cell(Story.Row row) {

@@ -85,7 +85,7 @@ final class RendererTest {
                  17  │ fault ends: SUCCESS
 
             │ runs, z sleeps, × waits for a lock; :258 a line of vm_fault.c; D12A a decision taken, \
-            'not' those that were not; +O(3) takes object 3's lock, -O(3) gives it back, [] what is held then.
+            'not' those that were not; +O(3) takes object 3's lock, -O(3) gives it back, ± both; [] what is held then.
             """);
   }
 
