@@ -17,4 +17,7 @@ public interface AccessObserver {
 
   /** Adds to a word atomically and returns what it was. */
   long getAndAdd(Cpu cpu, long va, int frame, int word, long delta);
+
+  /** Stores some bytes of a word: the bits that {@code mask} names. */
+  void storeBytes(Cpu cpu, long va, int frame, int word, long value, long mask);
 }

@@ -148,6 +148,34 @@ public final class Cpu extends Mmu implements Subject {
     storeHolding(word, va, value);
   }
 
+  /**
+   * Stores some bytes of the word at {@code va}, in one step; the others stay as they are, whoever stores to them.
+   *
+   * @param mask the bits that are stored
+   */
+  public void storeBytes(long va, long value, long mask) {
+    assert (va & 7) == 0 : "misaligned address 0x" + Long.toHexString(va);
+    if (exact) {
+      announce(StepKind.ACCESS);
+    }
+    long word = takeOwn();
+    try {
+      int slot = translate(va, true);
+      if (slot < 0) {
+        return;
+      }
+      AccessObserver o = observer;
+      if (o != null) {
+        o.storeBytes(this, va, frame(slot), wordOf(va), value, mask);
+      } else {
+        memory.merge(frame(slot), wordOf(va), value, mask);
+      }
+    } finally {
+      speculate();
+      giveOwn(word);
+    }
+  }
+
   /** Adds to the word at {@code va} atomically and returns what it was. */
   public long getAndAdd(long va, long delta) {
     assert (va & 7) == 0 : "misaligned address 0x" + Long.toHexString(va);

@@ -103,6 +103,22 @@ public final class PhysicalMemory {
     return (long) WORDS.getAndAdd(words, index(frame, word), delta);
   }
 
+  /**
+   * Stores the bits of a word that {@code mask} names, atomically.
+   *
+   * @return what the word was
+   */
+  public long merge(int frame, int word, long value, long mask) {
+    touch(frame, true);
+    int at = index(frame, word);
+    while (true) {
+      long old = (long) WORDS.getOpaque(words, at);
+      if (WORDS.weakCompareAndSet(words, at, old, (old & ~mask) | (value & mask))) {
+        return old;
+      }
+    }
+  }
+
   /** Zeroes a frame. */
   public void zero(int frame) {
     touch(frame, true);

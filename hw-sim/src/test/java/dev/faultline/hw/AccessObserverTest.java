@@ -50,6 +50,33 @@ final class AccessObserverTest {
       note("add " + Long.toHexString(va) + " " + frame + ":" + word + " " + delta);
       return memory.getAndAdd(frame, word, delta);
     }
+
+    @Override
+    public void storeBytes(Cpu cpu, long va, int frame, int word, long value, long mask) {
+      note("storeBytes " + Long.toHexString(va) + " " + frame + ":" + word + " " + value + "&"
+          + Long.toHexString(mask));
+      memory.merge(frame, word, value, mask);
+    }
+  }
+
+  @Test
+  void storeBytes_leavesTheOtherBytes_withAndWithoutAnObserver() {
+    try (HwWorld w = HwWorld.plain()) {
+      PageTable t = w.table();
+      HwWorld.set(t, VA, 3, RW);
+      Cpu cpu = w.machine.cpu(0);
+      cpu.switchTo(t);
+      cpu.store(VA, 0x1122334455667788L);
+      cpu.storeBytes(VA, -1L, 0xffff00L);
+      assertThat(cpu.load(VA)).isEqualTo(0x1122334455ffff88L);
+      Recorder r = new Recorder(w.machine.memory());
+      cpu.observer(r);
+      cpu.storeBytes(VA, 0, 0xffL << 56);
+      assertThat(cpu.load(VA)).isEqualTo(0x0022334455ffff88L);
+      assertThat(r.log).first().isEqualTo("storeBytes " + Long.toHexString(VA) + " 3:0 0&ff00000000000000");
+      cpu.storeBytes(VA + 4096, 0, 0xff);
+      assertThat(cpu.trap()).isEqualTo(Cpu.NOT_PRESENT);
+    }
   }
 
   @Test

@@ -4,6 +4,7 @@ import dev.faultline.hw.Machine;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.vm.base.Event;
+import dev.faultline.vm.buf.BufferCache;
 import dev.faultline.vm.fault.KernelAccess;
 import dev.faultline.vm.fault.VmFault;
 import dev.faultline.vm.fault.VmFaultWire;
@@ -62,6 +63,7 @@ public final class Kernel implements AutoCloseable {
   private final SwapPager swapPager; // (C)
   private final VnodePager vnodePager; // (C)
   private final Volume volume; // (C)
+  private final BufferCache buffers; // (C)
   private final VmFault fault; // (C)
   private final VmMaps maps; // (C)
   private final KernelMemory kernelMemory; // (C)
@@ -103,6 +105,7 @@ public final class Kernel implements AutoCloseable {
     volume = new Volume(domain, machine.disk(), config.machine().pageSize(), config.swapPages() * 8L);
     vnodePager = new VnodePager(objects, volume, config.defects());
     objects.setPager(ObjectType.VNODE, vnodePager);
+    buffers = new BufferCache(objects, vnodePager, config.buffers(), config.blockChunks());
     PageoutClean cleaner = new PageoutClean(objects);
     objects.setCleaner(cleaner);
     fault = new VmFault(objects, pmaps, config.defects(), config.probe());
@@ -112,7 +115,7 @@ public final class Kernel implements AutoCloseable {
     fault.setKernelMap(kernelMemory.kernelMap());
     processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.daemons(),
         config.defects());
-    Swap swap = new Swap(swapPager, vnodePager);
+    Swap swap = new Swap(swapPager, vnodePager, buffers);
     helpers = new HelperDaemons(domain, new MapTrimmer(pages), vnodePager, processes, config.daemons());
     processes.setStarted(() -> helpers.processStarted(config.daemons()));
     daemon = new PageoutDaemon(domain, pages, cleaner, List.of(swapPager), swap, processes, helpers);
@@ -120,7 +123,7 @@ public final class Kernel implements AutoCloseable {
   }
 
   /** What the daemon wants to know of the pagers, which belong to a lower package and cannot say so themselves. */
-  private record Swap(SwapPager pager, VnodePager files) implements SwapState {
+  private record Swap(SwapPager pager, VnodePager files, BufferCache buffers) implements SwapState {
     @Override
     public boolean isUsable() {
       return pager.isUsable();
@@ -139,6 +142,11 @@ public final class Kernel implements AutoCloseable {
     @Override
     public long pagesFailed() {
       return pager.pagesFailed() + files.pagesFailed();
+    }
+
+    @Override
+    public int releaseBuffers(int most) {
+      return buffers.release(most);
     }
   }
 
@@ -189,6 +197,10 @@ public final class Kernel implements AutoCloseable {
 
   public VnodePager vnodePager() {
     return vnodePager;
+  }
+
+  public BufferCache buffers() {
+    return buffers;
   }
 
   public Volume volume() {

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param defects what deviates from the correct kernel
  * @param swapPages pages of swap at the front of the disk
  * @param thresholds memory thresholds
+ * @param buffers buffers of the buffer cache
+ * @param blockChunks chunks of a buffer's block: 1, 2, 4, 8 or 16
  * @param cacheMax vm_object_cache_max: objects without references that are kept
  * @param daemons what there is besides the page daemon, and what a process costs
  * @param witness whether lock order is checked
@@ -34,6 +36,8 @@ public record KernelConfig(
     Set<Defect> defects,
     int swapPages,
     Thresholds thresholds,
+    int buffers,
+    int blockChunks,
     int cacheMax,
     DaemonOptions daemons,
     boolean witness,
@@ -70,6 +74,11 @@ public record KernelConfig(
     return 84 + (frames > 1000 ? (frames - 1000) / 4 : 0);
   }
 
+  /** Returns the number of buffers: one for eight frames, at least 1 and at most 64. */
+  static int defaultBuffers(int frames) {
+    return Math.max(1, Math.min(64, frames / 8));
+  }
+
   /** Collects options. */
   public static final class Builder {
     private final MachineConfig machine;
@@ -77,6 +86,8 @@ public record KernelConfig(
     private Set<Defect> defects = Defect.defaults();
     private int swapPages;
     private @Nullable Thresholds thresholds;
+    private int buffers = -1;
+    private int blockChunks = 2;
     private int cacheMax = -1;
     private DaemonOptions daemons = DaemonOptions.DEFAULT;
     private boolean witness;
@@ -115,6 +126,16 @@ public record KernelConfig(
 
     public Builder thresholds(Thresholds t) {
       thresholds = t;
+      return this;
+    }
+
+    public Builder buffers(int n) {
+      buffers = n;
+      return this;
+    }
+
+    public Builder blockChunks(int n) {
+      blockChunks = n;
       return this;
     }
 
@@ -162,8 +183,10 @@ public record KernelConfig(
     public KernelConfig build() {
       Thresholds t = thresholds == null ? Thresholds.forFrames(machine.frames()) : thresholds;
       int cache = cacheMax < 0 ? defaultCacheMax(machine.frames()) : cacheMax;
+      int bufs = buffers < 0 ? defaultBuffers(machine.frames()) : buffers;
       return new KernelConfig(
-          machine, mode, defects, swapPages, t, cache, daemons, witness, poison, probe, allocationFaults, trace);
+          machine, mode, defects, swapPages, t, bufs, blockChunks, cache, daemons, witness, poison, probe,
+          allocationFaults, trace);
     }
   }
 }

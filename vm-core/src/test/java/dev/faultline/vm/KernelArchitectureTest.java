@@ -41,6 +41,7 @@ final class KernelArchitectureTest {
           List.of("page", "pmap"),
           List.of("object"),
           List.of("pager", "map"),
+          List.of("buf"), // above the vnode pager, whose I/O it does
           List.of("fault", "pageout"),
           List.of("proc"),
           List.of(""), // dev.faultline.vm itself: the Kernel, which puts the parts together

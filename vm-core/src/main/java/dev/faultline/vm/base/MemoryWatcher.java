@@ -27,6 +27,22 @@ public interface MemoryWatcher {
   /** A file's length has been changed, or not. V(vnode) is still held. */
   void truncateEnds(Object file, boolean done);
 
+  /**
+   * The kernel loads a word of a file for a read, from the frame that holds it: makes the access and returns the word.
+   * Called with V(vnode) held.
+   *
+   * @param offset byte offset in the file, a multiple of 8
+   */
+  long fileLoad(Object file, long offset, int frame, int word);
+
+  /**
+   * The kernel stores bytes of a word of a file for a write, in the frame that holds it: makes the access. Called with
+   * V(vnode) held, and the file long enough.
+   *
+   * @param mask the bits of the word that are stored
+   */
+  void fileStore(Object file, long offset, int frame, int word, long value, long mask);
+
   /** Data of a file may be lost: a device failed. From now on a word there is anything until it is stored. */
   void fileLost(Object file, long offset, long length);
 }

@@ -102,6 +102,16 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
         : s.perform(s.access().set(Access.ADD, cpu, va, frame, word, delta));
   }
 
+  @Override
+  public void storeBytes(Cpu cpu, long va, int frame, int word, long value, long mask) {
+    SpaceOracle s = space(cpu);
+    if (s == null) {
+      memory.merge(frame, word, value, mask);
+    } else {
+      s.perform(s.access().setMerge(cpu, va, frame, word, value, mask));
+    }
+  }
+
   // ------------------------------------------------------------------------------------------------------------ told
 
   @Override
@@ -122,6 +132,16 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
   @Override
   public void truncateEnds(Object file, boolean done) {
     file(file).truncateEnds(done);
+  }
+
+  @Override
+  public long fileLoad(Object file, long offset, int frame, int word) {
+    return file(file).kernelLoad(offset, frame, word);
+  }
+
+  @Override
+  public void fileStore(Object file, long offset, int frame, int word, long value, long mask) {
+    file(file).kernelStore(offset, frame, word, value, mask);
   }
 
   @Override
@@ -199,7 +219,9 @@ public final class ContentOracle implements AccessObserver, MemoryWatcher {
     d.put("pid", Integer.toString(a.pid()));
     d.put("va", hex(a.va));
     d.put("access", a.name());
-    d.put("cpu", Integer.toString(a.cpu.id()));
+    if (a.cpu != null) {
+      d.put("cpu", Integer.toString(a.cpu.id()));
+    }
     d.put("frame", Integer.toString(a.frame));
     d.put("word", Integer.toString(a.word));
     return d;

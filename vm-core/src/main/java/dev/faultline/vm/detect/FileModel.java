@@ -38,6 +38,7 @@ final class FileModel extends SharedSegment {
   private volatile boolean changing; // written under V(vnode)
   private volatile long seedLength; // no byte from here on has its initial contents any more
   private volatile long lowestEof; // the shortest that the file ever was
+  private final Access kernel = new Access(0); // V(vnode): of reads and writes
   private final AtomicLong tick = new AtomicLong(); // (A) events that concern holes
   private volatile long grown; // written under V(vnode): the tick when the file last became longer
   private long oldLength; // V(vnode), while the length changes
@@ -178,15 +179,29 @@ final class FileModel extends SharedSegment {
           return 0;
         }
         default -> {
-          long got = memory.getAndAdd(a.frame, w, a.value);
+          long got = a.perform(memory);
           loaded(a, p, w, offset, got, keep);
-          store(a, p, n, w, got + a.value, keep);
+          store(a, p, n, w, a.after(got), keep);
           return got;
         }
       }
     } finally {
       p.unlock();
     }
+  }
+
+  /** Makes a load of the kernel's, for a read; caller holds V(vnode). */
+  long kernelLoad(long offset, int frame, int word) {
+    Access a = kernel.set(Access.LOAD, null, offset, frame, word, 0);
+    return access(a, offset);
+  }
+
+  /** Makes a store of the kernel's to some bits of a word, for a write; caller holds V(vnode). */
+  void kernelStore(long offset, int frame, int word, long value, long mask) {
+    Access a = mask == -1L
+        ? kernel.set(Access.STORE, null, offset, frame, word, value)
+        : kernel.setMerge(null, offset, frame, word, value, mask);
+    access(a, offset);
   }
 
   /** Judges a load. The page is locked. */
@@ -243,14 +258,8 @@ final class FileModel extends SharedSegment {
     ModelPage p = pages.getOrMake(n);
     p.lock();
     try {
-      long got = 0;
-      long now = a.value;
-      if (a.op == Access.STORE) {
-        memory.store(a.frame, a.word, now);
-      } else {
-        got = memory.getAndAdd(a.frame, a.word, a.value);
-        now = got + a.value;
-      }
+      long got = a.perform(memory);
+      long now = a.op == Access.STORE ? a.value : a.after(got);
       words(p, n);
       p.log(a.word, bitsBelow(offset, eof), isWatched(p));
       p.addCandidate(a.word, now);

@@ -62,9 +62,9 @@ final class GroupModel extends SharedSegment {
           return 0;
         }
         default -> {
-          long got = memory.getAndAdd(a.frame, a.word, a.value);
+          long got = a.perform(memory);
           loaded(a, p, got);
-          store(a, p, got + a.value);
+          store(a, p, a.after(got));
           return got;
         }
       }

@@ -137,9 +137,9 @@ final class SpaceOracle implements SpaceWatcher {
       stored(n, p, a.word, a.value);
       return 0;
     }
-    long got = memory.getAndAdd(a.frame, a.word, a.value);
+    long got = a.perform(memory);
     loaded(a, n, p, got);
-    stored(n, page(n), a.word, got + a.value);
+    stored(n, page(n), a.word, a.after(got));
     return got;
   }
 

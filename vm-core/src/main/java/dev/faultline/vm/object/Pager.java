@@ -52,6 +52,9 @@ public interface Pager {
   /** Gives back what the pager keeps for a dead object with pip 0. Caller holds O(o); never sleeps. */
   void dealloc(VmObject o);
 
+  /** Gives up the buffers that list pages of a dead object, whose pages are clean. V held, O not; may sleep. */
+  default void flushBuffers(VmObject o) {}
+
   /**
    * Ends {@link #dealloc}'s work with O(o) not held and, for a vnode's object, V held: cuts the last ties to the
    * handle.

@@ -452,6 +452,7 @@ public final class VmObjects {
       o.lock.unlock(); // dead, ref 0: only pip can change, and it is asked again under V
       v.lock();
       objectPages.clean(o, 0, 0, true);
+      pager(ObjectType.VNODE).flushBuffers(o);
       o.lock.lock();
       if (o.pip == 0) {
         break;

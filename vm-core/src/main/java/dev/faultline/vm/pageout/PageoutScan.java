@@ -64,6 +64,7 @@ final class PageoutScan {
   private int moved; // deactivated, aged or reactivated: the next pass will see something else
   private int launderLeft;
   private int filesSkipped; // pages of files that are stored to, whose vnode was locked
+  private int inBuffers; // clean pages that could be had, but for the buffers that list them
   private int refused; // dirty pages whose write could not even be started, with none under way to wait for
 
   // From pass to pass; the daemon's own.
@@ -101,9 +102,13 @@ final class PageoutScan {
     moved = 0;
     refused = 0;
     filesSkipped = 0;
+    inBuffers = 0;
     launderLeft = pages.pageCount() > 1800 ? 32 : 16;
     scanInactive(t);
     scanActive(shortage());
+    if (inBuffers > 0) {
+      moved += swap.releaseBuffers(inBuffers);
+    }
     while (freeList.freeCount() < limits.freeReserved() && pages.freeCachedHead()) { // D
       t.count(Event.DFREE);
       freed++;
@@ -242,6 +247,7 @@ final class PageoutScan {
   @SuppressWarnings("GuardedBy")
   private void reclaimClean(KThread t, VmObject o, VmPage m) {
     if (m.bmapped() != 0) {
+      inBuffers++;
       rotate(o, m);
       return;
     }

@@ -13,4 +13,14 @@ public interface SwapState {
 
   /** Returns how many pages a write has failed for since boot. A snapshot that never falls. */
   long pagesFailed();
+
+  /**
+   * Takes buffers back that nobody uses, so that the pages in them can be had. Called with no mutex held; must not
+   * sleep.
+   *
+   * @return how many
+   */
+  default int releaseBuffers(int most) {
+    return 0;
+  }
 }

@@ -59,12 +59,17 @@ class DiskTransfer extends DiskRequest implements Channel {
 
   /** Describes a read of some chunks of one page. */
   final void setChunks(long diskPage, VmPage page, int chunk, int n) {
-    write = false;
-    block = diskPage * 8 + chunk;
-    blockCount = n;
-    firstChunk = chunk;
     frames[0] = page.frame();
-    frameCount = 1;
+    setBlocks(false, diskPage * 8 + chunk, chunk, n, 1);
+  }
+
+  /** Describes a transfer of consecutive blocks with the first {@code n} of {@link #frames}, from a chunk on. */
+  final void setBlocks(boolean toDisk, long firstBlock, int chunk, int blocks, int n) {
+    write = toDisk;
+    block = firstBlock;
+    blockCount = blocks;
+    firstChunk = chunk;
+    frameCount = n;
     begin();
   }
 

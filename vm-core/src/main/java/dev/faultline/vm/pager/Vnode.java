@@ -10,6 +10,7 @@ import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SleepLock;
 import dev.faultline.vm.sync.SyncDomain;
 import dev.faultline.vm.trace.TraceKind;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -29,11 +30,14 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
    * V          sleepable, recursive: length, block map, and every transfer to or from the file is submitted under it.
    * VI         the object, and the size as objectOf sees it; sleepers for a DEAD object wait on this vnode with it
    *            (R28).
-   * Short      A page that was cut in its middle by a truncation still has its old bytes on the disk. What is noted
-   *            here is how many of them count: a pagein zeroes the rest, a write-out of the page ends the note. So
-   *            truncation needs no disk, and growing again shows zeros. Guard: the volume's lock, as completions forget
-   *            notes in interrupt context.
+   * Short      A page that was cut in its middle by a truncation still has its old bytes on the disk, and one that was
+   *            a hole has somebody else's. What is noted here is how many bytes of each chunk count: a pagein zeroes
+   *            the rest, a write of a chunk ends its note. So truncation needs no disk, growing again shows zeros, and
+   *            a hole can be filled chunk by chunk. Guard: the volume's lock, as completions change notes in interrupt
+   *            context.
    */
+  static final int CHUNKS = 8;
+
   private final String name; // (C)
   private final int number; // (C)
   final SleepLock lock; // (C) V
@@ -44,7 +48,7 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
   @GuardedBy("interlock")
   private @Nullable VmObject object;
 
-  @Nullable Map<Long, Integer> shortPages; // the volume's lock; null while there was never one
+  @Nullable Map<Long, int[]> shortPages; // the volume's lock; null while there was never one
 
   Vnode(SyncDomain domain, String name, int number, long size) {
     this.name = name;
@@ -95,12 +99,24 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
     object = o;
   }
 
-  /** Sets how many bytes of a page on the disk count; fewer than before stay fewer. Caller holds the volume's lock. */
-  void cutPage(long page, int bytes) {
+  /**
+   * Notes that of a page on the disk no more than the first {@code bytes} count; fewer than before stay fewer. Caller
+   * holds the volume's lock.
+   *
+   * @param chunk bytes of a chunk
+   */
+  void cutPage(long page, int bytes, int chunk) {
     if (shortPages == null) {
       shortPages = new HashMap<>();
     }
-    shortPages.merge(page, bytes, Math::min);
+    int[] good = shortPages.computeIfAbsent(page, p -> {
+      int[] whole = new int[CHUNKS];
+      Arrays.fill(whole, chunk);
+      return whole;
+    });
+    for (int i = 0; i < CHUNKS; i++) {
+      good[i] = Math.min(good[i], Math.max(0, bytes - i * chunk));
+    }
   }
 
   @Override

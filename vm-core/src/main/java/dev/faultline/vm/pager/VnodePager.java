@@ -1,6 +1,5 @@
 package dev.faultline.vm.pager;
 
-import dev.faultline.hw.Disk;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.KernelPanic;
@@ -30,15 +29,18 @@ public final class VnodePager implements Pager {
    *
    * V          is held by whoever comes here, so length and block map stand still; it may be let go before an
    *            asynchronous write is done.
-   * Writes     turn PG_BUSY into a count of I/Os (busy > 0), as buffers do. Who waits turns it back; else the
-   *            completion ends it in interrupt context (biodone), under O, and gives up the pip of the pages.
+   * Writes     turn PG_BUSY into a count of I/Os (busy > 0), as buffers do: FileIo. For who waits the completion turns
+   *            it back; else it ends it, in interrupt context (biodone), under O, and gives up the pip of the pages.
    * Let go     O around each transfer. Survive: our busy pages and pip, hence the object; V, hence length and block
    *            map.
    * Truncation waits for busy pages beyond the new end under O (R27), so that no transfer knows a disk page that is
    *            given back.
-   * EOF        Bytes past the end are zeroed when a page is read, and before it is written, while it is busy and
-   *            write-protected (H-EOFTAIL: not then). In between, stores of its mappers live there.
-   * Departures A partially valid page has its invalid chunks read. The original declared it valid as it was.
+   * EOF        Bytes past the end are zeroed when a page is read, and before it is written (FileIo). In between, stores
+   *            of its mappers live there.
+   * Buffers    Truncation and termination have the buffer cache give up the buffers concerned first, so that no page
+   *            that is to go is in one; V keeps new ones away.
+   * Departures A partially valid page has its invalid chunks read. The original declared it valid as it was. Only its
+   *            valid chunks are written.
    * Invariants I-50, I-51.
    */
   private final SyncDomain domain; // (C)
@@ -46,12 +48,10 @@ public final class VnodePager implements Pager {
   private final ResidentPages pages; // (C)
   private final VmPageQueues queues; // (C)
   private final Volume volume; // (C)
-  private final Disk disk; // (C)
-  private final TransferPool transfers; // (C)
+  private final FileIo io; // (C)
   private final int pageSize; // (C)
   private final int pageShift; // (C)
-  private final boolean hEofTail; // (C)
-  private final boolean hVnputOk; // (C)
+  private @Nullable FileBuffers buffers; // (C) once booted
 
   public VnodePager(VmObjects objects, Volume volume, Set<Defect> defects) {
     this.objects = objects;
@@ -59,31 +59,34 @@ public final class VnodePager implements Pager {
     this.pages = objects.pages();
     this.queues = pages.queues();
     this.volume = volume;
-    this.disk = volume.disk();
-    this.transfers = new TransferPool(domain);
+    this.io = new FileIo(objects, volume, defects);
     this.pageSize = objects.pageSize();
     this.pageShift = Integer.numberOfTrailingZeros(pageSize);
-    this.hEofTail = defects.contains(Defect.H_EOFTAIL);
-    this.hVnputOk = defects.contains(Defect.H_VNPUT_OK);
   }
 
-  SyncDomain domain() {
-    return domain;
+  /** Installs the buffer cache, which is a higher package; at boot. Without one there are no buffers. */
+  public void setBuffers(FileBuffers b) {
+    buffers = b;
+  }
+
+  /** Returns what moves the pages of files. */
+  public FileIo io() {
+    return io;
   }
 
   /** Returns whether pages are being written that nobody waits for. A snapshot. */
   public boolean isBusy() {
-    return transfers.writing() != 0;
+    return io.transfers().writing() != 0;
   }
 
   /** Returns how many pages of files have been written without anybody waiting. A snapshot. */
   public long pagesWritten() {
-    return transfers.pagesWritten();
+    return io.transfers().pagesWritten();
   }
 
   /** Returns how many pages of files such a write has failed for. A snapshot. */
   public long pagesFailed() {
-    return transfers.pagesFailed();
+    return io.transfers().pagesFailed();
   }
 
   private long roundPage(long bytes) {
@@ -154,6 +157,14 @@ public final class VnodePager implements Pager {
   /** The pager keeps nothing for an object: its file stays. */
   @Override
   public void dealloc(VmObject o) {}
+
+  /** Gives up the buffers of a dead object's file; what they had not written has been cleaned as pages. V held. */
+  @Override
+  public void flushBuffers(VmObject o) {
+    if (buffers != null) {
+      buffers.invalidate(vnode(o), 0);
+    }
+  }
 
   /** Ends the tie between a vnode and its dead object, and wakes who waits for that (5.7 terminate). V held, O not. */
   @Override
@@ -269,17 +280,7 @@ public final class VnodePager implements Pager {
       }
     }
     int n = end - first;
-    DiskTransfer read = transfers.take();
-    read.setRun(false, place - (req - first), ms, first, n);
-    disk.submit(read);
-    boolean ok = read.await("vnread");
-    transfers.give(read);
-
-    if (ok) {
-      for (int i = first; i < end; i++) {
-        zeroTail(o, v, ms[i]); // busy by us and unmapped
-      }
-    }
+    boolean ok = io.readRun(o, v, ms, first, n, place - (req - first)); // all busy by us and unmapped
     KThread t = KThread.current();
     o.lock.lock();
     try {
@@ -316,24 +317,10 @@ public final class VnodePager implements Pager {
    * are.
    */
   private PagerReturn readMissing(VmObject o, Vnode v, VmPage m, int place) {
-    KThread t = KThread.current();
-    int missing = ~m.valid() & VmPage.ALL_CHUNKS;
-    DiskTransfer read = transfers.take();
-    boolean ok = true;
-    int chunk = 0;
-    while (ok && missing >> chunk != 0) {
-      chunk += Integer.numberOfTrailingZeros(missing >> chunk);
-      int n = Integer.numberOfTrailingZeros(~(missing >> chunk));
-      read.setChunks(place, m, chunk, n);
-      disk.submit(read);
-      ok = read.await("vnread");
-      chunk += n;
-    }
-    transfers.give(read);
-    if (!ok) {
+    if (!io.readMissing(o, v, m, place, ~m.valid() & VmPage.ALL_CHUNKS)) {
       return PagerReturn.ERROR;
     }
-    zeroTail(o, v, m, missing);
+    KThread t = KThread.current();
     t.count(Event.VNODEIN);
     t.count(Event.VNODEPGSIN);
     o.lock.lock();
@@ -344,25 +331,6 @@ public final class VnodePager implements Pager {
       o.lock.unlock();
     }
     return PagerReturn.OK;
-  }
-
-  private void zeroTail(VmObject o, Vnode v, VmPage m) {
-    zeroTail(o, v, m, VmPage.ALL_CHUNKS);
-  }
-
-  /**
-   * Zeroes what was read, in the given chunks, of bytes that are past the end of the file, or were once and were never
-   * written since.
-   */
-  private void zeroTail(VmObject o, Vnode v, VmPage m, int chunks) {
-    long offset = m.offset() + o.pagingOffset();
-    int good = (int) Math.min(Math.min(v.size() - offset, pageSize), volume.goodBytes(v, offset >> pageShift));
-    int chunk = pageSize / 8;
-    for (int i = good / chunk; i < 8; i++) {
-      if ((chunks & 1 << i) != 0) {
-        pages.memory().zeroBytes(m.frame(), Math.max(good, i * chunk), (i + 1) * chunk);
-      }
-    }
   }
 
   private void freeRange(VmPage[] ms, int from, int to) {
@@ -377,134 +345,28 @@ public final class VnodePager implements Pager {
   public void putPages(VmObject o, VmPage[] ms, int count, boolean sync, PagerReturn[] results) {
     Vnode v = vnode(o);
     assert v.isLocked();
-    KThread t = KThread.current();
     int i = 0;
     while (i < count) {
-      int place = placeToWrite(o, v, ms[i]);
+      int place = io.placeToWrite(o, v, ms[i]);
       if (place == BlockMap.HOLE) {
         results[i] = ms[i].offset() + o.pagingOffset() >= v.size() ? PagerReturn.BAD : PagerReturn.FAIL;
         i++;
         continue;
       }
       int end = i + 1;
-      while (end < count && placeToWrite(o, v, ms[end]) == place + (end - i)) {
+      while (end < count && io.placeToWrite(o, v, ms[end]) == place + (end - i)) {
         end++;
       }
       VmPage[] run = Arrays.copyOfRange(ms, i, end);
-      t.count(Event.VNODEOUT);
-      t.count(Event.VNODEPGSOUT, run.length);
+      io.countOut(run.length);
       if (sync) {
-        Arrays.fill(results, i, end, writeAndWait(o, v, run, place) ? PagerReturn.OK : PagerReturn.ERROR);
+        Arrays.fill(results, i, end, io.writeAndWait(o, v, run) ? PagerReturn.OK : PagerReturn.ERROR);
       } else {
         Arrays.fill(results, i, end, PagerReturn.PEND);
-        VnodeWrite w = new VnodeWrite(this, v, o, run);
-        w.setRun(true, place, run, 0, run.length);
-        startIo(o, v, run);
-        transfers.beginWriting();
-        disk.submit(w); // pages and pip belong to the completion from here on
+        io.writeAlone(o, v, run);
       }
       i = end;
     }
-  }
-
-  /**
-   * Returns the disk page that a page is to be written to, found for it if it was a hole; HOLE if it is past the end or
-   * there is none.
-   */
-  private int placeToWrite(VmObject o, Vnode v, VmPage m) {
-    long offset = m.offset() + o.pagingOffset();
-    if (offset >= v.size()) {
-      return BlockMap.HOLE;
-    }
-    int place = v.blocks.lookup(offset >> pageShift);
-    if (place == BlockMap.HOLE) {
-      place = volume.allocate();
-      if (place != BlockMap.HOLE) {
-        v.blocks.add(offset >> pageShift, place, 1);
-      }
-    }
-    return place;
-  }
-
-  /** Turns PG_BUSY into I/O and, the pages being write-protected, ends what was stored past the end of the file. */
-  private void startIo(VmObject o, Vnode v, VmPage[] run) {
-    o.lock.lock();
-    try {
-      for (VmPage m : run) {
-        m.busyToIo();
-        long good = v.size() - m.offset() - o.pagingOffset();
-        if (good < pageSize && !hEofTail) {
-          pages.memory().zeroBytes(m.frame(), (int) good, pageSize);
-        }
-      }
-    } finally {
-      o.lock.unlock();
-    }
-  }
-
-  private boolean writeAndWait(VmObject o, Vnode v, VmPage[] run, int place) {
-    KThread t = KThread.current();
-    startIo(o, v, run);
-    DiskTransfer w = transfers.take();
-    w.setRun(true, place, run, 0, run.length);
-    disk.submit(w);
-    boolean ok = w.await("vnwrite") || hVnputOk;
-    transfers.give(w);
-    o.lock.lock();
-    try {
-      for (VmPage m : run) {
-        m.ioToBusy(t); // in the hold that ends the I/O: nobody gets in between
-        if (ok) {
-          cleaned(v, o, m);
-        }
-      }
-    } finally {
-      o.lock.unlock();
-    }
-    return ok;
-  }
-
-  /** The page is on the disk. Caller holds O; the page is busy in some way and write-protected. */
-  private void cleaned(Vnode v, VmObject o, VmPage m) {
-    assert (m.pvFlags & VmPage.PV_WRITEABLE) == 0 || !domain.mutexesReal();
-    if (m.pvFlags != 0) {
-      pages.mappings().clearModify(m);
-    }
-    m.clearDirty(VmPage.ALL_CHUNKS);
-    volume.wrotePage(v, (m.offset() + o.pagingOffset()) >> pageShift);
-  }
-
-  /**
-   * biodone of an asynchronous write, in interrupt context. A failed write leaves its pages dirty, on the active queue.
-   */
-  void iodone(VnodeWrite w) {
-    VmObject o = w.object;
-    boolean ok = !w.error || hVnputOk;
-    o.lock.lock();
-    try {
-      for (VmPage m : w.pages) {
-        if (ok) {
-          cleaned(w.vnode, o, m);
-        }
-        if (!ok || m.isWanted() || m.isReferenced()) {
-          m.setReferenced(false);
-          queues.lock.lock();
-          try {
-            if (m.isInactive()) {
-              queues.activateLocked(m);
-            }
-          } finally {
-            queues.lock.unlock();
-          }
-        }
-        pages.endIo(m);
-      }
-      o.pipDown(w.pages.length);
-    } finally {
-      o.lock.unlock();
-    }
-    transfers.endWriting(w.pages.length, ok);
-    pages.freeList().wakeDaemonForCompletion(); // it may be resting for want of anything to do
   }
 
   // ----------------------------------------------------------------------------------------------------------- setsize
@@ -544,6 +406,9 @@ public final class VnodePager implements Pager {
     }
     long firstGone = roundPage(bytes);
     if (o != null) {
+      if (buffers != null) {
+        buffers.invalidate(v, bytes); // before the pages go: none of them may be in a buffer (3.3, page_remove)
+      }
       objects.ranges().remove(o, firstGone, Long.MAX_VALUE, false);
       zeroResidentTail(o, bytes);
     }
@@ -595,8 +460,9 @@ public final class VnodePager implements Pager {
             checkObject(o);
           }
         });
-    if (transfers.inUse() != 0 || isBusy()) {
-      throw KernelPanic.of("I-46 transfers in use: " + transfers.inUse() + ", writes: " + transfers.writing());
+    if (io.transfers().inUse() != 0 || isBusy()) {
+      throw KernelPanic.of(
+          "I-46 transfers in use: " + io.transfers().inUse() + ", writes: " + io.transfers().writing());
     }
   }
 

@@ -175,11 +175,11 @@ public final class Volume {
     }
   }
 
-  /** Notes that only so many bytes of a page on the disk count. */
+  /** Notes that only so many bytes of a page on the disk count; none of one that is a hole's from now on. */
   void cutPage(Vnode v, long page, int bytes) {
     lock.lock();
     try {
-      v.cutPage(page, bytes);
+      v.cutPage(page, bytes, pageSize / Vnode.CHUNKS);
     } finally {
       lock.unlock();
     }
@@ -197,23 +197,36 @@ public final class Volume {
     }
   }
 
-  /** Notes that a page was written whole. Any context. */
-  void wrotePage(Vnode v, long page) {
+  /** Notes that chunks of a page were written: they count whole. Any context. */
+  void wrote(Vnode v, long page, int chunks) {
     lock.lock();
     try {
-      if (v.shortPages != null) {
-        v.shortPages.remove(page);
+      Map<Long, int[]> notes = v.shortPages;
+      int[] good = notes == null ? null : notes.get(page);
+      if (notes == null || good == null) {
+        return;
+      }
+      int whole = 0;
+      for (int i = 0; i < good.length; i++) {
+        if ((chunks & 1 << i) != 0) {
+          good[i] = pageSize / Vnode.CHUNKS;
+        }
+        whole += good[i];
+      }
+      if (whole == pageSize) {
+        notes.remove(page);
       }
     } finally {
       lock.unlock();
     }
   }
 
-  /** Returns how many bytes of a page on the disk count: the page's size but after a truncation. */
-  int goodBytes(Vnode v, long page) {
+  /** Returns how many bytes of each chunk of a page on the disk count; null for all, as nearly always. */
+  int @Nullable [] goodBytes(Vnode v, long page) {
     lock.lock();
     try {
-      return v.shortPages == null ? pageSize : v.shortPages.getOrDefault(page, pageSize);
+      int[] good = v.shortPages == null ? null : v.shortPages.get(page);
+      return good == null ? null : good.clone();
     } finally {
       lock.unlock();
     }
@@ -233,14 +246,18 @@ public final class Volume {
   public void diskPage(Vnode v, long offset, long[] words) {
     long page = offset / pageSize;
     int place = v.blocks.lookup(page);
-    long good = Math.min(goodBytes(v, page), v.size() - offset);
     if (place == BlockMap.HOLE) {
       Arrays.fill(words, 0);
       return;
     }
     disk.peek(place * 8L, words);
+    int[] good = goodBytes(v, page);
+    int chunkWords = words.length / Vnode.CHUNKS;
     for (int w = 0; w < words.length; w++) {
-      long left = good - (long) w * Long.BYTES;
+      long left = v.size() - offset - (long) w * Long.BYTES;
+      if (good != null) {
+        left = Math.min(left, good[w / chunkWords] - (long) (w % chunkWords) * Long.BYTES);
+      }
       words[w] = left >= Long.BYTES ? words[w] : left <= 0 ? 0 : words[w] & ((1L << (left * Byte.SIZE)) - 1);
     }
   }

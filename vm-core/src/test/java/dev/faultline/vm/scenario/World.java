@@ -183,6 +183,8 @@ public final class World implements AutoCloseable {
     private final EnumSet<Defect> defects = EnumSet.copyOf(Defect.defaults());
     private int cacheMax = 8;
     private DaemonOptions daemons = DaemonOptions.DEFAULT;
+    private int buffers = 8;
+    private int blockChunks = 2;
     private @Nullable Strands strands;
 
     private Builder() {}
@@ -248,6 +250,13 @@ public final class World implements AutoCloseable {
       return this;
     }
 
+    /** Sets the number of buffers and the chunks of a block of theirs. */
+    public Builder buffers(int n, int chunks) {
+      buffers = n;
+      blockChunks = chunks;
+      return this;
+    }
+
     public Builder strands(Strands s) {
       strands = s;
       return this;
@@ -273,6 +282,8 @@ public final class World implements AutoCloseable {
               .swapPages(swapPages)
               .cacheMax(cacheMax)
               .daemons(daemons)
+              .buffers(buffers)
+              .blockChunks(blockChunks)
               .witness(true)
               .poison(0xdeadf4a3e5L)
               .probe(gates)
