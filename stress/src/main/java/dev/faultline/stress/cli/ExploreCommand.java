@@ -238,7 +238,7 @@ final class ExploreCommand implements Callable<Integer> {
       try {
         set.addAll(Defect.named(label));
       } catch (IllegalArgumentException e) {
-        throw refused(e.getMessage());
+        throw refused(String.valueOf(e.getMessage()));
       }
     }
     return set;
