@@ -20,7 +20,8 @@ public final class HangDetector {
    * Hung         Every thread of the kernel sleeps or is parked for a mutex, each live process has such a thread,
    *              none is being started, the disk is idle and no callout waits or acts: nobody is left to wake
    *              anybody. Two looks in a row must see the very same sleeps, since a snapshot of moving threads
-   *              proves nothing.
+   *              proves nothing. A daemon that works by the clock may still help: the looks go on until it has been
+   *              through a whole pass, and all the others sleep the very same sleeps.
    * No progress  For a long time no command, no fault that ends and no block moved, though some thread runs: threads
    *              that keep each other busy, or starve one another.
    */
@@ -51,8 +52,12 @@ public final class HangDetector {
   public @Nullable Finding look(long now) {
     WaitForGraph g = WaitForGraph.of(kernel.domain());
     boolean still = isStill(g);
-    boolean hung = still && before != null && g.sameAs(before);
-    before = still ? g : null;
+    WaitForGraph first = before;
+    boolean same = still && first != null && g.sameAs(first);
+    boolean hung = same && first != null && g.periodsPassedSince(first);
+    if (!same) {
+      before = still ? g : null;
+    }
     if (hung) {
       return finding("I-58 all threads wait and nobody is left to wake them", g);
     }
@@ -86,7 +91,8 @@ public final class HangDetector {
         && kernel.domain().starting() == 0
         && g.waits().size() >= live
         && kernel.machine().disk().idle()
-        && kernel.machine().clock().idle();
+        && (kernel.machine().clock().idle()
+            || (g.periodic() > 0 && kernel.machine().clock().pending() <= g.periodic()));
   }
 
   private Finding finding(String message, WaitForGraph g) {

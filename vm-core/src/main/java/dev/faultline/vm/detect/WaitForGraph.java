@@ -25,8 +25,10 @@ public final class WaitForGraph {
    * @param subject what it waits for
    * @param holder the thread that has it, where that is known
    * @param turn which of the waiter's sleeps this is
+   * @param periodic whether the waiter is a daemon that has nothing to do until its time has come
    */
-  public record Wait(KThread waiter, String tag, String subject, @Nullable KThread holder, long turn) {
+  public record Wait(
+      KThread waiter, String tag, String subject, @Nullable KThread holder, long turn, boolean periodic) {
     @Override
     public String toString() {
       return waiter + " waits, " + tag + ", for " + subject + (holder == null ? "" : ", which " + holder + " has");
@@ -66,7 +68,8 @@ public final class WaitForGraph {
     if (c != null) {
       Object holder = c.holder();
       String tag = String.valueOf(t.sleepTag());
-      return new Wait(t, tag, String.valueOf(c), holder instanceof KThread ? (KThread) holder : null, t.sleepCount());
+      KThread who = holder instanceof KThread ? (KThread) holder : null;
+      return new Wait(t, tag, String.valueOf(c), who, t.sleepCount(), t.isDaemonBetweenPeriods());
     }
     StrandLock lock = t.strand().awaitedLock();
     if (lock == null) {
@@ -74,7 +77,7 @@ public final class WaitForGraph {
     }
     Strand owner = lock.owner();
     KThread holder = owner == null ? null : (KThread) owner.context;
-    return owner == null ? null : new Wait(t, "mutex", lock.toString(), holder, t.sleepCount());
+    return owner == null ? null : new Wait(t, "mutex", lock.toString(), holder, t.sleepCount(), false);
   }
 
   /** Returns the threads that wait. */
@@ -127,9 +130,30 @@ public final class WaitForGraph {
     return '"' + o.toString().replace("\\", "\\\\").replace("\"", "\\\"") + '"';
   }
 
-  /** Returns whether the same threads wait for the same things, in the same sleeps. */
+  /** Returns how many daemons wait for nothing but their time. */
+  int periodic() {
+    return (int) waits.stream().filter(Wait::periodic).count();
+  }
+
+  /** Returns whether the same threads wait for the same things, in the same sleeps; daemons with a period aside. */
   boolean sameAs(WaitForGraph other) {
-    return running == other.running && waits.equals(other.waits);
+    return running == other.running && others().equals(other.others());
+  }
+
+  private List<Wait> others() {
+    return waits.stream().filter(w -> !w.periodic()).toList();
+  }
+
+  /** Returns whether each daemon with a period that waited then has done all it does since, from beginning to end. */
+  boolean periodsPassedSince(WaitForGraph then) {
+    for (Wait w : waits) {
+      for (Wait before : then.waits) {
+        if (w.periodic() && w.waiter() == before.waiter() && w.turn() < before.turn() + 2) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   @Override

@@ -157,6 +157,12 @@ public class KThread {
     return rest == null || (sleepingOn == rest && !sleepTimed);
   }
 
+  /** Returns whether this is a daemon that has nothing to do until its time has come; a snapshot. */
+  public final boolean isDaemonBetweenPeriods() {
+    Channel rest = restChannel;
+    return rest != null && sleepingOn == rest && sleepTimed;
+  }
+
   /** Returns whether faults of this thread are counted as a process's (D47): not a daemon's. */
   public boolean keepsStatistics() {
     return restChannel == null;

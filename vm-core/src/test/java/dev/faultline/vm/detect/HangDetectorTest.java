@@ -6,6 +6,7 @@ import dev.faultline.hw.MachineConfig;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.sync.NamedChannel;
 import dev.faultline.vm.sync.SleepLock;
@@ -30,8 +31,12 @@ final class HangDetectorTest {
   private @Nullable Finding found;
 
   private Kernel boot(Mode mode) {
+    return boot(mode, DaemonOptions.DEFAULT);
+  }
+
+  private Kernel boot(Mode mode, DaemonOptions daemons) {
     MachineConfig machine = MachineConfig.builder().cpus(2).frames(64).diskBlocks(64).build();
-    Kernel k = new Kernel(KernelConfig.builder(machine).mode(mode).build(), STRANDS);
+    Kernel k = new Kernel(KernelConfig.builder(machine).mode(mode).daemons(daemons).build(), STRANDS);
     kernel = k;
     k.domain().strands().attach("test");
     return k;
@@ -69,6 +74,16 @@ final class HangDetectorTest {
     assertThat(f.details()).containsEntry("live processes", "1").containsEntry("disk", "idle");
     assertThat(f.details().get("wait 0")).contains("waits, lost, for never");
     assertThat(f.details().get("graph")).startsWith("digraph").contains("\"lost\"");
+  }
+
+  /** A daemon that works by the clock might still help: not once it has been through a whole pass. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void look_sleeperBesideADaemonWithAPeriod_isReported_afterAPass(Mode mode) {
+    Kernel k = boot(mode, DaemonOptions.DEFAULT.withSyncTicks(3));
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(never, null, "lost"));
+    Finding f = awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10));
+    assertThat(f.message()).startsWith("I-58 all threads wait");
   }
 
   @ParameterizedTest
