@@ -38,7 +38,7 @@ public final class Soak {
 
   /** What has been seen so far. */
   public record Tally(
-      int worlds, long judged, long compared, long faults, long killed, int badWorlds, int traces, long nanos) {
+      int worlds, long judged, long compared, long faults, long killed, long swappedOut, int badWorlds, int traces, long nanos) {
     /** Returns whether anything was checked at all. */
     public boolean checkedSomething() {
       return worlds > 0 && judged > 0;
@@ -58,6 +58,7 @@ public final class Soak {
   private long compared;
   private long faults;
   private long killed;
+  private long swappedOut;
   private int badWorlds;
   private int traces;
   private Throwable broken = NOTHING;
@@ -140,6 +141,7 @@ public final class Soak {
     compared += o.compared();
     faults += o.faults();
     killed += o.killed();
+    swappedOut += o.swappedOut();
     badWorlds += bad ? 1 : 0;
     traces += o.world().load().isTrace() ? 1 : 0;
     onOutcome.accept(o);
@@ -148,6 +150,6 @@ public final class Soak {
 
   /** Returns what has been seen so far. */
   public synchronized Tally tally() {
-    return new Tally(worlds, judged, compared, faults, killed, badWorlds, traces, System.nanoTime() - began);
+    return new Tally(worlds, judged, compared, faults, killed, swappedOut, badWorlds, traces, System.nanoTime() - began);
   }
 }

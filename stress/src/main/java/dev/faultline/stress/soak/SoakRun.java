@@ -37,10 +37,18 @@ public final class SoakRun {
    *
    * @param judged accesses that the content oracle judged
    * @param compared lines of output compared with the reference
+   * @param swappedOut how often a process was swapped out
    * @param nanos how long it took
    */
   public record Outcome(
-      SoakWorld world, Findings findings, long judged, long compared, long faults, long killed, long nanos) {}
+      SoakWorld world,
+      Findings findings,
+      long judged,
+      long compared,
+      long faults,
+      long killed,
+      long swappedOut,
+      long nanos) {}
 
   private final Strands strands = new ThreadStrands();
   private volatile boolean stopping;
@@ -107,7 +115,9 @@ public final class SoakRun {
     if (ended && death == null) {
       kernel.close();
     }
-    return new Outcome(world, findings, checks.judged(), compared, faults, killed, System.nanoTime() - began);
+    long swappedOut = kernel.domain().events(Event.PROC_SWAPOUT.ordinal());
+    return new Outcome(
+        world, findings, checks.judged(), compared, faults, killed, swappedOut, System.nanoTime() - began);
   }
 
   /** Waits for the end of a run; ends it at its first finding. False if the kernel had to be left as it was. */

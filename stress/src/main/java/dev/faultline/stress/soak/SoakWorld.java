@@ -4,6 +4,7 @@ import dev.faultline.hw.DiskProfile;
 import dev.faultline.hw.MachineConfig;
 import dev.faultline.hw.MmuOptions;
 import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import java.util.EnumSet;
@@ -25,6 +26,7 @@ import java.util.SplittableRandom;
  * @param mmu what the MMU and the shootdowns do beyond the plain rules
  * @param diskFaults places of the disk that fail once
  * @param allocFail refuse one in so many allocations of pages, 0 for none
+ * @param daemons what runs besides the page daemon, and how much a process has wired
  */
 public record SoakWorld(
     long planSeed,
@@ -40,6 +42,7 @@ public record SoakWorld(
     MmuOptions mmu,
     int diskFaults,
     int allocFail,
+    DaemonOptions daemons,
     Set<Defect> defects) {
 
   private static final int[] FRAMES = {4096, 512, 128, 96, 64, 48, 40};
@@ -71,11 +74,12 @@ public record SoakWorld(
     if (defects.contains(Defect.H_PTE_RMW)) {
       mmu = mmu.withPlainRmw(true);
     }
+    long programSeed = r.nextLong() >>> 1;
     return new SoakWorld(
         planSeed,
         index,
         load,
-        r.nextLong() >>> 1,
+        programSeed,
         modes[(r.nextInt() >>> 1) % modes.length],
         r.nextBoolean() ? 2 : 4,
         frames,
@@ -85,7 +89,21 @@ public record SoakWorld(
         mmu,
         hostile && r.nextBoolean() ? 1 + r.nextInt(12) : 0,
         hostile ? 8 + r.nextInt(100) : 0,
+        drawDaemons(new SplittableRandom(mixed(programSeed)), frames),
         defects.isEmpty() ? Set.of() : EnumSet.copyOf(defects));
+  }
+
+  /** Half of the worlds have the daemons of a default boot; in the others processes are small, and swapped early. */
+  private static DaemonOptions drawDaemons(SplittableRandom r, int frames) {
+    if (r.nextBoolean()) {
+      return DaemonOptions.DEFAULT;
+    }
+    return DaemonOptions.DEFAULT
+        .withUPages(frames < 64 ? r.nextInt(2) : r.nextInt(3))
+        .withSwapSleepTicks(r.nextInt(4))
+        .withResidentPages(r.nextBoolean() ? -1 : 4 + r.nextInt(frames / 2))
+        .withZeroIdle(r.nextBoolean())
+        .withSyncTicks(r.nextInt(3) == 0 ? 1 + r.nextInt(20) : 0);
   }
 
   /** Scatters a number, so that neighbouring seeds have nothing in common (the finalizer of MurmurHash3). */
@@ -113,7 +131,12 @@ public record SoakWorld(
             .stamps(true)
             .build();
     KernelConfig.Builder b =
-        KernelConfig.builder(machine).mode(mode).swapPages(swapPages).witness(true).poison(POISON);
+        KernelConfig.builder(machine)
+            .mode(mode)
+            .swapPages(swapPages)
+            .daemons(daemons)
+            .witness(true)
+            .poison(POISON);
     for (Defect d : defects) {
       b.defect(d);
     }
@@ -139,10 +162,17 @@ public record SoakWorld(
     return s.toString();
   }
 
+  private static String text(DaemonOptions d) {
+    return "u-area of " + d.uPages() + ", swapped after " + d.swapSleepTicks() + " ticks"
+        + (d.residentPages() < 0 ? "" : ", at most " + d.residentPages() + " pages resident")
+        + (d.zeroIdle() ? ", zeroing in advance" : "")
+        + (d.syncTicks() > 0 ? ", sync every " + d.syncTicks() + " ticks" : "");
+  }
+
   @Override
   public String toString() {
     return String.format(Locale.ROOT,
-        "world %d: %s, %s, %d processors, %d frames, %d pages of swap, tlb %d, disk %s%s%s%s",
+        "world %d: %s, %s, %d processors, %d frames, %d pages of swap, tlb %d, disk %s%s%s%s%s",
         index,
         load.label(),
         mode.name().toLowerCase(Locale.ROOT),
@@ -153,6 +183,7 @@ public record SoakWorld(
         disk.name(),
         mmu.shootDelay() > 0 || mmu.shootMerge() ? ", late shootdowns" : "",
         diskFaults > 0 ? ", " + diskFaults + " disk faults" : "",
-        allocFail > 0 ? ", one allocation in " + allocFail + " refused" : "");
+        allocFail > 0 ? ", one allocation in " + allocFail + " refused" : "",
+        daemons.equals(DaemonOptions.DEFAULT) ? "" : ", " + text(daemons));
   }
 }
