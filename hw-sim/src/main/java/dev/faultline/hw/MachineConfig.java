@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param cpus processors, 1..64
  * @param frames physical frames, at least 1; frames times page size at most 16 GiB less a word
+ * @param deviceFrames frames of device memory, numbered after those; they count for that limit, too
  * @param pageSize bytes, a power of two, 64..65536
  * @param tlbEntries entries of each processor's TLB, a power of two, 1..65536
  * @param diskBlocks blocks of an eighth of a page each, 0..2^33
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 public record MachineConfig(
     int cpus,
     int frames,
+    int deviceFrames,
     int pageSize,
     int tlbEntries,
     long diskBlocks,
@@ -45,10 +47,11 @@ public record MachineConfig(
         pageSize,
         "a power of two, 64 to 65536");
     require(frames >= 1, "frames", frames, "1 or more");
+    require(deviceFrames >= 0, "device frames", deviceFrames, "0 or more");
     require(
-        (long) frames * (pageSize / Long.BYTES) <= MAX_WORDS,
+        ((long) frames + deviceFrames) * (pageSize / Long.BYTES) <= MAX_WORDS,
         "frames",
-        frames,
+        (long) frames + deviceFrames,
         "at most " + MAX_WORDS / (pageSize / Long.BYTES) + " with pages of " + pageSize + " bytes");
     require(
         tlbEntries >= 1 && tlbEntries <= 65536 && powerOfTwo(tlbEntries),
@@ -93,6 +96,7 @@ public record MachineConfig(
     Builder b = new Builder();
     b.cpus = cpus;
     b.frames = frames;
+    b.deviceFrames = deviceFrames;
     b.pageSize = pageSize;
     b.tlbEntries = tlbEntries;
     b.diskBlocks = diskBlocks;
@@ -122,6 +126,7 @@ public record MachineConfig(
   public static final class Builder {
     private int cpus = 2;
     private int frames = 16384;
+    private int deviceFrames;
     private int pageSize = 4096;
     private int tlbEntries = 64;
     private long diskBlocks = 8L * 65536;
@@ -141,6 +146,12 @@ public record MachineConfig(
 
     public Builder frames(int n) {
       frames = n;
+      return this;
+    }
+
+    /** Sets the frames of device memory, of which there are none otherwise. */
+    public Builder deviceFrames(int n) {
+      deviceFrames = n;
       return this;
     }
 
@@ -196,7 +207,7 @@ public record MachineConfig(
      */
     public MachineConfig build() {
       return new MachineConfig(
-          cpus, frames, pageSize, tlbEntries, diskBlocks, disk, diskFile, tickNanos, seed, stamps, mmu);
+          cpus, frames, deviceFrames, pageSize, tlbEntries, diskBlocks, disk, diskFile, tickNanos, seed, stamps, mmu);
     }
   }
 }

@@ -203,7 +203,7 @@ abstract class Mmu extends TlbLock {
 
   private void fill(long va, int slot, long pte) {
     int frame = Pte.frame(pte);
-    if (frame < 0 || frame >= memory.frames()) {
+    if (!memory.exists(frame)) {
       throw new IllegalStateException(
           "entry of 0x" + Long.toHexString(va) + " names no frame of this machine: " + Pte.toString(pte));
     }

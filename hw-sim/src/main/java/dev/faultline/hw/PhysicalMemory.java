@@ -6,7 +6,7 @@ import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 
 /**
- * The frames of a machine: real bytes, as 64-bit words.
+ * The frames of a machine, and behind them those of its devices' memory: real bytes, as 64-bit words.
  *
  * <p>Single words are read and written atomically and different words are independent. Operations on a whole frame
  * ({@link #zero}, {@link #copy} and so on) are runs of such accesses in no particular order: against a concurrent
@@ -31,6 +31,7 @@ public final class PhysicalMemory {
 
   final long[] words; // (A) opaque; Cpu's fast path reads it directly
   private final int frames; // (C)
+  private final int allFrames; // (C)
   private final int pageShift; // (C)
   private final int wordShift; // (C)
   private final long[] names; // (C) of frames, for engines; empty without one
@@ -38,11 +39,12 @@ public final class PhysicalMemory {
 
   PhysicalMemory(MachineConfig config) {
     frames = config.frames();
+    allFrames = frames + config.deviceFrames();
     pageShift = config.pageShift();
     wordShift = pageShift - 3;
-    words = new long[frames << wordShift];
-    stamps = new long[config.stamps() ? frames : 0];
-    names = new long[Strand.nameOfNew() == 0 ? 0 : frames];
+    words = new long[allFrames << wordShift];
+    stamps = new long[config.stamps() ? allFrames : 0];
+    names = new long[Strand.nameOfNew() == 0 ? 0 : allFrames];
     for (int i = 0; i < names.length; i++) {
       names[i] = Strand.nameOfNew();
     }
@@ -55,9 +57,19 @@ public final class PhysicalMemory {
     }
   }
 
-  /** Returns the number of frames. */
+  /** Returns the number of frames that are memory: a device's have higher numbers. */
   public int frames() {
     return frames;
+  }
+
+  /** Returns the number of frames of device memory, numbered from {@link #frames} on. */
+  public int deviceFrames() {
+    return allFrames - frames;
+  }
+
+  /** Returns whether there is a frame of that number, memory or device. */
+  boolean exists(int frame) {
+    return frame >= 0 && frame < allFrames;
   }
 
   /** Returns the bytes of a frame. */
@@ -80,7 +92,7 @@ public final class PhysicalMemory {
   }
 
   private int index(int frame, int word) {
-    assert frame >= 0 && frame < frames : "frame " + frame + " of " + frames;
+    assert exists(frame) : "frame " + frame + " of " + allFrames;
     assert word >= 0 && word >>> wordShift == 0 : "word " + word + " of a frame";
     return (frame << wordShift) + word;
   }

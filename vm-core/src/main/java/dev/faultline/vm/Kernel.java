@@ -22,6 +22,7 @@ import dev.faultline.vm.pageout.PageoutClean;
 import dev.faultline.vm.pageout.PageoutDaemon;
 import dev.faultline.vm.pageout.SwapState;
 import dev.faultline.vm.pager.DefaultPager;
+import dev.faultline.vm.pager.DevicePager;
 import dev.faultline.vm.pager.SwapPager;
 import dev.faultline.vm.pager.VnodePager;
 import dev.faultline.vm.pager.Volume;
@@ -62,6 +63,7 @@ public final class Kernel implements AutoCloseable {
   private final VmObjects objects; // (C)
   private final SwapPager swapPager; // (C)
   private final VnodePager vnodePager; // (C)
+  private final DevicePager devicePager; // (C)
   private final Volume volume; // (C)
   private final BufferCache buffers; // (C)
   private final VmFault fault; // (C)
@@ -106,6 +108,8 @@ public final class Kernel implements AutoCloseable {
     vnodePager = new VnodePager(objects, volume, config.defects());
     objects.setPager(ObjectType.VNODE, vnodePager);
     buffers = new BufferCache(objects, vnodePager, config.buffers(), config.blockChunks());
+    devicePager = new DevicePager(objects);
+    objects.setPager(ObjectType.DEVICE, devicePager);
     PageoutClean cleaner = new PageoutClean(objects);
     objects.setCleaner(cleaner);
     fault = new VmFault(objects, pmaps, config.defects(), config.probe());
@@ -201,6 +205,10 @@ public final class Kernel implements AutoCloseable {
 
   public BufferCache buffers() {
     return buffers;
+  }
+
+  public DevicePager devicePager() {
+    return devicePager;
   }
 
   public Volume volume() {

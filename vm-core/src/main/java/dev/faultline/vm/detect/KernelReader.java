@@ -7,6 +7,7 @@ import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.pager.Device;
 import dev.faultline.vm.pager.Vnode;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
@@ -78,6 +79,9 @@ public final class KernelReader implements PageReader {
     if (o != null) {
       return read(o, offset, words);
     }
+    if (file instanceof Device d) {
+      return readDevice(d, offset, words);
+    }
     if (!(file instanceof Vnode v) || offset >= v.size()) {
       return false;
     }
@@ -119,7 +123,7 @@ public final class KernelReader implements PageReader {
           return readFile(o, offset + o.pagingOffset(), words);
         }
         if (o.type() == ObjectType.DEVICE) {
-          return false;
+          return o.handle() instanceof Device d && readDevice(d, offset + o.pagingOffset(), words);
         }
       } finally {
         o.lock.unlock();
@@ -131,16 +135,28 @@ public final class KernelReader implements PageReader {
   }
 
   private boolean readFrame(VmObject o, long offset, VmPage m, long[] words) {
-    if (!m.isWhollyValid() || m.isFictitious()) {
+    if (!m.isWhollyValid()) {
       return false; // the rest is in the file; such a page is not mapped
     }
     if (o.handle() instanceof Vnode v && offset + o.pagingOffset() >= v.size()) {
       return false;
     }
-    for (int w = 0; w < words.length; w++) {
-      words[w] = pages.memory().load(m.frame(), w);
-    }
+    readFrame(m.frame(), words);
     return true;
+  }
+
+  private void readFrame(int frame, long[] words) {
+    for (int w = 0; w < words.length; w++) {
+      words[w] = pages.memory().load(frame, w);
+    }
+  }
+
+  private boolean readDevice(Device d, long offset, long[] words) {
+    int frame = d.frame(offset / pageSize);
+    if (frame >= 0) {
+      readFrame(frame, words);
+    }
+    return frame >= 0;
   }
 
   private boolean readFile(VmObject o, long offset, long[] words) {

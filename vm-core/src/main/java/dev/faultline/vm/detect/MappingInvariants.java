@@ -9,6 +9,7 @@ import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pmap.Pmap;
+import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +44,34 @@ final class MappingInvariants {
       VmPage m = pages.page(f);
       int wirings = kernel.pmaps().wiredMappings(m);
       report.check(m.wireCount() == wirings, "I-40 wire_count is not the number of wired mappings, " + wirings, m);
+    }
+    List<VmObject> devices = new ArrayList<>();
+    kernel
+        .objects()
+        .forEach(
+            o -> {
+              if (o.type() == ObjectType.DEVICE) {
+                devices.add(o);
+              }
+            });
+    devices.forEach(this::devicePages);
+  }
+
+  /** I-9, I-11, I-40 of what is in no table of pages. */
+  private void devicePages(VmObject o) {
+    o.lock.lock();
+    try {
+      int limit = o.residentPageCount() + 1;
+      for (VmPage m = o.firstPage(); m != null && limit-- > 0; m = m.nextInObject()) {
+        report.check(pages.lookup(o, m.offset()) == m, "I-9 device page is not found", m, o);
+        boolean outside = m.isFictitious() && !pages.isManaged(m.frame()) && m.queue() == VmPage.QUEUE_NONE;
+        report.check(outside, "I-11 device page is on a queue, or is memory", m, o);
+        report.check(!m.isBusyAnyway() && !m.isWanted(), "I-13 busy device page", m, o);
+        int wirings = kernel.pmaps().wiredMappings(m) + 1;
+        report.check(m.wireCount() == wirings, "I-40 wire_count of a device page is not " + wirings, m);
+      }
+    } finally {
+      o.lock.unlock();
     }
   }
 

@@ -540,7 +540,8 @@ public final class VmFault {
     }
     source.lock.lock();
     if (m.pvFlags != 0) { // everybody loses the old page before our writable mapping can be seen
-      if (source.type() == ObjectType.VNODE && !hStealWired) {
+      ObjectType type = source.type();
+      if ((type == ObjectType.VNODE || type == ObjectType.DEVICE) && !hStealWired) {
         pmaps.removeAllButWired(m);
       } else {
         pages.mappings().protect(m, VmProt.NONE);

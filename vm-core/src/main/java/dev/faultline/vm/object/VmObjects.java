@@ -468,8 +468,10 @@ public final class VmObjects {
     b = o.backing; // a collapse of o is impossible now, but read it again rather than argue
     o.backing = null;
     o.lock.unlock();
+    if (v != null || o.type() == ObjectType.DEVICE) {
+      pager(o.type()).detached(o);
+    }
     if (v != null) {
-      pager(ObjectType.VNODE).detached(o);
       v.unlock();
     }
     unlist(o);

@@ -126,15 +126,13 @@ public final class Pmap implements TraceSubject {
    * @param prot what to allow, not nothing; WRITE implies READ
    * @param wired whether to set the Wired bit; false leaves one that is there
    * @return whether the Wired bit is new at this address: the caller then owes the page a unit of wire_count, before
-   *     it lets go of it (W1, F16). Always false for a fictitious page, whose wirings are not counted
+   *     it lets go of it (W1, F16)
    */
   public boolean enter(long va, VmPage m, int prot, boolean wired) {
     assert (va & (pageSize - 1)) == 0 : "va 0x" + Long.toHexString(va);
     assert prot != VmProt.NONE;
     KThread t = KThread.current();
-    if (!m.isFictitious()) {
-      pvs.reserve(t);
-    }
+    pvs.reserve(t);
     while (true) {
       removeOtherWired(t, va, m.frame());
       lock.lock();
@@ -158,9 +156,7 @@ public final class Pmap implements TraceSubject {
     KMutex pv = pvs.lock(m.frame());
     pv.lock();
     try {
-      if (!m.isFictitious()) {
-        m.pvFlags |= write ? VmPage.PV_MAPPED | VmPage.PV_WRITEABLE : VmPage.PV_MAPPED; // before the word (R26)
-      }
+      m.pvFlags |= write ? VmPage.PV_MAPPED | VmPage.PV_WRITEABLE : VmPage.PV_MAPPED; // before the word (R26)
       long old = leaf.get(i);
       if (!inUse(old)) {
         attach(t, leaf, i, va, m);
@@ -177,17 +173,13 @@ public final class Pmap implements TraceSubject {
       if (newlyWired) {
         WIRED.getAndAdd(this, 1);
       }
-      return newlyWired && !m.isFictitious();
+      return newlyWired;
     } finally {
       pv.unlock();
     }
   }
 
   private void attach(KThread t, PageTable.Leaf leaf, int i, long va, VmPage m) {
-    if (m.isFictitious()) {
-      leaf.attach(i, module.unmanaged);
-      return;
-    }
     PvEntry e = pvs.take(t);
     e.set(this, m, leaf, i, va);
     PvTable.link(e, m);
@@ -211,7 +203,7 @@ public final class Pmap implements TraceSubject {
       if (!inUse(word)) { // a page-based operation was faster
         return true;
       }
-      if (isWiredManaged(leaf, i, word)) {
+      if ((word & Pte.WIRED) != 0) {
         return false;
       }
       invalidate(t, leaf, i);
@@ -221,10 +213,6 @@ public final class Pmap implements TraceSubject {
     } finally {
       pv.unlock();
     }
-  }
-
-  private static boolean isWiredManaged(PageTable.Leaf leaf, int i, long word) {
-    return (word & Pte.WIRED) != 0 && entry(leaf, i).pageOrNull() != null;
   }
 
   // --------------------------------------------------------------------------------------------------- single words
@@ -252,8 +240,8 @@ public final class Pmap implements TraceSubject {
     assert inUse(word);
     assert (word & Pte.V) == 0;
     PvEntry e = entry(leaf, i);
-    VmPage m = e.pageOrNull();
-    if (m != null && (word & Pte.M) != 0) {
+    VmPage m = e.page();
+    if ((word & Pte.M) != 0 && !m.isFictitious()) { // a device's page is written nowhere
       m.orDirty(VmPage.ALL_CHUNKS);
     }
     if ((word & Pte.WIRED) != 0) {
@@ -261,10 +249,8 @@ public final class Pmap implements TraceSubject {
     }
     leaf.attach(i, null); // once the word is zero, what is attached belongs to another frame's PV
     module.change(t, leaf, i, -1, 0);
-    if (m != null) {
-      PvTable.unlink(e, m);
-      pvs.give(t, e);
-    }
+    PvTable.unlink(e, m);
+    pvs.give(t, e);
     leaf.decrementCount(); // last touch: the leaf may be unlinked now
   }
 
@@ -295,13 +281,11 @@ public final class Pmap implements TraceSubject {
         if ((now & Pte.WIRED) == 0 || Pte.frame(now) != Pte.frame(word)) {
           return;
         }
-        VmPage m = entry(leaf, i).pageOrNull();
+        VmPage m = entry(leaf, i).page();
         invalidate(t, leaf, i);
         module.shoot(this, va, va + pageSize);
         finishRemoval(t, leaf, i);
-        if (m != null) {
-          module.queues.unwireLocked(m);
-        }
+        module.queues.unwireLocked(m);
       } finally {
         pv.unlock();
       }
@@ -338,12 +322,9 @@ public final class Pmap implements TraceSubject {
           if ((now & Pte.WIRED) == 0 || Pte.frame(now) != Pte.frame(word)) {
             continue;
           }
-          VmPage m = entry(leaf, i).pageOrNull();
           module.change(t, leaf, i, Pte.WIRED, Pte.M);
           WIRED.getAndAdd(this, -1);
-          if (m != null) {
-            module.queues.unwireLocked(m);
-          }
+          module.queues.unwireLocked(entry(leaf, i).page());
           return true;
         } finally {
           pv.unlock();
@@ -453,7 +434,7 @@ public final class Pmap implements TraceSubject {
     pv.lock();
     try {
       long word = leaf.get(i);
-      if (inUse(word) && isWiredManaged(leaf, i, word)) {
+      if (inUse(word) && (word & Pte.WIRED) != 0) {
         return true;
       }
       if (inUse(word)) {
@@ -639,9 +620,6 @@ public final class Pmap implements TraceSubject {
 
   private int checkWord(PageTable.Leaf leaf, int i, long va, long word, Consumer<String> report) {
     Object attached = leaf.attachment(i);
-    if (attached == module.unmanaged && inUse(word)) {
-      return 0;
-    }
     if (!inUse(word) || (word & Pte.V) == 0) {
       report.accept("I-32 " + this + " 0x" + Long.toHexString(va) + ": removal left undone: " + Pte.toString(word));
     }
@@ -649,6 +627,9 @@ public final class Pmap implements TraceSubject {
       VmPage m = e.pageOrNull();
       if (m == null || m.frame() != Pte.frame(word)) {
         report.accept("I-32 " + this + " 0x" + Long.toHexString(va) + ": " + Pte.toString(word) + " but " + e);
+      } else if (m.isFictitious()) { // in no table of pages: looked at from here alone
+        PmapModule.checkList(m, report);
+        return 0;
       }
     } else {
       String at = "I-32 " + this + " 0x" + Long.toHexString(va);

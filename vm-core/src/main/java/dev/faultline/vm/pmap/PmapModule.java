@@ -54,7 +54,8 @@ public final class PmapModule implements PageMappings {
    *              as long as the page's flag is set, and only a cleared flag says that the shoots are over. It also
    *              makes the first look at the flags, without PV, safe: a flag is set before the word that needs it
    *              appears, and cleared after the shoot.
-   * Wired        A Wired mapping of a managed page is one unit of its wire_count (W1). Who destroys one holds Q from
+   * Devices      A fictitious page has a list of its mappings, flags and units like any other.
+   * Wired        A Wired mapping of a page is one unit of its wire_count (W1). Who destroys one holds Q from
    *              before PV. A page-based removal takes Q only if wire_count is not 0: with O held on an idle page, or
    *              on a page busy by the caller, no new Wired mapping can appear, and one that vanishes meanwhile does
    *              no harm.
@@ -68,9 +69,6 @@ public final class PmapModule implements PageMappings {
   final VmPageQueues queues; // (C)
   final PvTable pvs; // (C)
   final long pageSize; // (C)
-
-  /** What is attached to the words of mappings of unmanaged frames, which have no pv entry of their own. */
-  final PvEntry unmanaged = new PvEntry(); // (C)
 
   private final Pmap kernelPmap; // (C)
   private final AtomicInteger ids = new AtomicInteger(); // (A)
@@ -435,7 +433,7 @@ public final class PmapModule implements PageMappings {
   }
 
   /** Checks a page's list against the words; returns its length. Caller holds PV(m). */
-  private static int checkList(VmPage m, Consumer<String> report) {
+  static int checkList(VmPage m, Consumer<String> report) {
     int n = 0;
     PvEntry before = null;
     for (PvEntry e = PvTable.first(m); e != null; e = e.next) {

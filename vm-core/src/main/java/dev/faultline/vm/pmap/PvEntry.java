@@ -5,7 +5,7 @@ import dev.faultline.vm.page.VmPage;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One mapping of one managed page: an address in a pmap. Attached to the page table word that it stands for, from
+ * One mapping of one page: an address in a pmap. Attached to the page table word that it stands for, from
  * before the word becomes non-zero until it is about to become zero again, so that a page-based operation reaches the
  * word without walking the table.
  *
@@ -41,7 +41,12 @@ final class PvEntry {
     return pmap;
   }
 
-  /** Returns the page, or null in the entry that all unmanaged mappings share. */
+  VmPage page() {
+    assert page != null;
+    return page;
+  }
+
+  /** Returns the page, or null if the entry is spare; for inspection. */
   @Nullable VmPage pageOrNull() {
     return page;
   }

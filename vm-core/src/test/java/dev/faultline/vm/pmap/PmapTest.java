@@ -151,14 +151,18 @@ final class PmapTest {
   }
 
   @Test
-  void enter_mapsAFictitiousPage_withoutPvEntryOrUnits() {
+  void enter_mapsAFictitiousPage_asAnyOther_butForWhatIsModified() {
     boot(Mode.FIXED);
     VmPage device = VmPage.fictitious(3, this);
-    assertThat(a.enter(VA, device, RW, true)).isFalse();
+    assertThat(a.enter(VA, device, RW, true)).isTrue();
+    w.pages.queues().lock.lock();
+    w.pages.queues().wireLocked(device);
+    w.pages.queues().lock.unlock();
     assertThat(stores(cpu, VA, 5)).isTrue();
     assertThat(w.machine.memory().load(3, 0)).isEqualTo(5);
-    assertThat(device.pvFlags).isZero();
+    assertThat(device.pvFlags).isEqualTo(VmPage.PV_MAPPED | VmPage.PV_WRITEABLE);
     assertThat(a.wiredCount()).isEqualTo(1);
+    assertThat(w.pages.queues().wireCount()).isZero();
     assertThat(a.unwire(VA)).isTrue();
     assertThat(device.wireCount()).isEqualTo(1);
     w.enter(a, VA, w.page(), RW, false);

@@ -174,6 +174,7 @@ public final class World implements AutoCloseable {
     private Mode mode = Mode.FIXED;
     private int cpus = 2;
     private int frames = 64;
+    private int deviceFrames;
     private int pageSize = 64;
     private int swapPages = 64;
     private int filePages = 256;
@@ -201,6 +202,11 @@ public final class World implements AutoCloseable {
 
     public Builder frames(int n) {
       frames = n;
+      return this;
+    }
+
+    public Builder deviceFrames(int n) {
+      deviceFrames = n;
       return this;
     }
 
@@ -268,6 +274,7 @@ public final class World implements AutoCloseable {
           MachineConfig.builder()
               .cpus(cpus)
               .frames(frames)
+              .deviceFrames(deviceFrames)
               .pageSize(pageSize)
               .diskBlocks(8L * (swapPages + filePages))
               .disk(disk)
