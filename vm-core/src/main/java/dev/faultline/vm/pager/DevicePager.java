@@ -29,7 +29,7 @@ public final class DevicePager implements Pager {
    *               garbage collector (1995: a list of such pages, and a pool).
    * getPages      puts it in the place of the faulter's own page, and frees that, in one hold of O: the slot is never
    *               seen empty (R14). Who slept on the page looks up again and finds the other.
-   * Object        one a device, as large as it; found and made under the device's interlock, as a vnode's is (R19, R28).
+   * Object        one a device, as large as it; found and made under its interlock, like a file's (R19, R28).
    */
   private final VmObjects objects; // (C)
   private final ResidentPages pages; // (C)

@@ -12,6 +12,8 @@ import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.pager.Device;
+import dev.faultline.vm.pager.DevicePager;
 import dev.faultline.vm.pager.SwapPager;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.pager.VnodePager;
@@ -37,6 +39,7 @@ public final class MemoryCalls {
   private final VmObjects objects; // (C)
   private final VnodePager vnodePager; // (C)
   private final SwapPager swapPager; // (C)
+  private final DevicePager devicePager; // (C)
   private final ResidentPages pages; // (C)
   private final UserRange range; // (C)
   private final int pageSize; // (C)
@@ -46,6 +49,7 @@ public final class MemoryCalls {
     this.objects = objects;
     this.vnodePager = vnodePager;
     this.swapPager = (SwapPager) objects.pager(ObjectType.SWAP);
+    this.devicePager = (DevicePager) objects.pager(ObjectType.DEVICE);
     this.pages = objects.pages();
     this.range = range;
     this.pageSize = objects.pageSize();
@@ -102,6 +106,36 @@ public final class MemoryCalls {
     Mapping what = mapping(object, offset, prot, shared, !shared);
     return map(map, address, size, what, () -> enterResident(map, address, fileObject, offset, size,
         what.protection()));
+  }
+
+  /**
+   * Maps a device's memory at {@code address} instead of what is there, always shared. EINVAL beyond the device's end.
+   *
+   * <p>To a watcher the device is a file of constant length, of which it has been told.
+   *
+   * @param offset byte offset in the device, page aligned
+   */
+  public CallResult mmapDevice(
+      ProcThread t, long address, long length, int prot, Device device, long offset) {
+    t.enterKernel();
+    CallResult r = doMmapDevice(UserRange.map(t), address, length, prot, device, offset);
+    SpaceWatcher w = t.process().watcher;
+    if (w != null && r == CallResult.OK) {
+      w.mappedFile(address, range.roundUp(length), VmProt.widened(prot), true, device, offset);
+    }
+    return t.leaveKernel(r);
+  }
+
+  private CallResult doMmapDevice(VmMap map, long address, long length, int prot, Device device, long offset) {
+    long deviceBytes = (long) device.pages() * pageSize;
+    if (!range.isRange(map, address, length)
+        || (offset & (pageSize - 1)) != 0
+        || offset < 0
+        || offset > deviceBytes - range.roundUp(length)) {
+      return CallResult.EINVAL;
+    }
+    VmObject object = devicePager.objectOf(device);
+    return map(map, address, range.roundUp(length), mapping(object, offset, prot, true, false), () -> {});
   }
 
   /** Returns an object as large as the file's and backed by it, which takes over the caller's reference. */
