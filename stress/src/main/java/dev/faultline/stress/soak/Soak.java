@@ -38,7 +38,15 @@ public final class Soak {
 
   /** What has been seen so far. */
   public record Tally(
-      int worlds, long judged, long compared, long faults, long killed, long swappedOut, int badWorlds, int traces, long nanos) {
+      int worlds,
+      long judged,
+      long compared,
+      long faults,
+      long killed,
+      long swappedOut,
+      int badWorlds,
+      int traces,
+      long nanos) {
     /** Returns whether anything was checked at all. */
     public boolean checkedSomething() {
       return worlds > 0 && judged > 0;
@@ -150,6 +158,7 @@ public final class Soak {
 
   /** Returns what has been seen so far. */
   public synchronized Tally tally() {
-    return new Tally(worlds, judged, compared, faults, killed, swappedOut, badWorlds, traces, System.nanoTime() - began);
+    long nanos = System.nanoTime() - began;
+    return new Tally(worlds, judged, compared, faults, killed, swappedOut, badWorlds, traces, nanos);
   }
 }

@@ -176,7 +176,9 @@ final class ProcessSwapTest {
     try (ProcessWorld w = new ProcessWorld(mode, 2, 64, SWAPPING)) {
       Barrier b = w.processes.barrier("b", 2);
       w.start(1, ending(w, t -> {
-        w.calls.life().fork(t, 2, ending(w, c -> assertThat(w.calls.life().barrier(c, b)).isEqualTo(CallResult.SIGKILL)));
+        w.calls.life().fork(t, 2, ending(w, c -> {
+          assertThat(w.calls.life().barrier(c, b)).isEqualTo(CallResult.SIGKILL);
+        }));
         Process child = t.lastChild();
         until(() -> child.sleepsLong);
         t.inKernel(w.processes::swapOutIdle);
