@@ -50,6 +50,7 @@ static const char *const names[OPS] = {
 /* Choices: which word of a command that has one. */
 enum { NORMAL, RANDOM, SEQUENTIAL, WILLNEED, DONTNEED, FREE };
 enum { SHARE, COPY, NONE };
+enum { SYNC, ASYNC, INVALIDATE };
 
 struct command {
   enum op op;
@@ -141,6 +142,7 @@ static int barrier_of(const char *name) {
 static void read_command(char **word, int words, uint64_t line) {
   static const char *const advice[] = {"normal", "random", "sequential", "willneed", "dontneed", "free", NULL};
   static const char *const inheritance[] = {"share", "copy", "none", NULL};
+  static const char *const sync_mode[] = {"sync", "async", "invalidate", NULL};
   static const char *const access[] = {"r", "w", "x", NULL};
   struct command c = {.line = line};
   while (c.op < OPS && strcmp(word[0], names[c.op]) != 0) {
@@ -172,6 +174,7 @@ static void read_command(char **word, int words, uint64_t line) {
   case MPROTECT: c.prot = prot_of(word[3]); break;
   case MINHERIT: c.choice = choice_of(word[3], inheritance); break;
   case MADVISE: c.choice = choice_of(word[3], advice); break;
+  case MSYNC: c.choice = words > 3 ? choice_of(word[3], sync_mode) : SYNC; break;
   case STORE:
   case ADD: c.value = number(word[2]); break;
   case FILL: c.value = number(word[3]); break;
@@ -426,7 +429,7 @@ static int system_call(size_t process, const struct command *c) {
   case MADVISE: return page_by_page(c, advise_page) == 0 || errno == EBADF ? 0 : -1;
   case MLOCK: return mlock(addr, c->len);
   case MUNLOCK: return munlock(addr, c->len);
-  case MSYNC: return msync(addr, c->len, MS_SYNC);
+  case MSYNC: return msync(addr, c->len, c->choice == ASYNC ? MS_ASYNC : c->choice == INVALIDATE ? MS_SYNC | MS_INVALIDATE : MS_SYNC);
   case MINCORE: show_residence(process, c); return 0;
   case TRUNCATE: return truncate(path_of("file", (size_t)c->id), (off_t)c->value);
   case WAIT: return waitpid(control.children[c->id], NULL, 0) < 0 ? -1 : 0;

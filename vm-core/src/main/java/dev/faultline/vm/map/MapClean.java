@@ -1,7 +1,6 @@
 package dev.faultline.vm.map;
 
 import dev.faultline.vm.base.KernReturn;
-import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.object.ChainVnode;
 import dev.faultline.vm.object.ObjectPages;
 import dev.faultline.vm.object.ObjectType;
@@ -15,23 +14,18 @@ import dev.faultline.vm.object.VmObject;
  */
 final class MapClean implements VmMap.PieceVisitor {
   private final ObjectPages ranges; // (C)
+  private final boolean wait; // (C)
   private final boolean invalidate; // (C)
   private boolean failed;
 
-  private MapClean(ObjectPages ranges, boolean invalidate) {
+  private MapClean(ObjectPages ranges, boolean wait, boolean invalidate) {
     this.ranges = ranges;
+    this.wait = wait;
     this.invalidate = invalidate;
   }
 
-  /**
-   * vm_map_clean (msync): writes the dirty pages of files mapped in a range, and waits. Private copies are not the
-   * file's. M read is held throughout.
-   *
-   * @param invalidate also drop the resident pages that are clean then; what was stored since stays
-   * @return INVALID_ADDRESS for a hole, INVALID_ARGUMENT for a submap, before anything was written; FAILURE if a write
-   *     failed (its page is still dirty)
-   */
-  static KernReturn clean(VmMap map, long start, long end, boolean invalidate) {
+  /** As {@link VmMap#clean(long, long, boolean, boolean)}. */
+  static KernReturn clean(VmMap map, long start, long end, boolean wait, boolean invalidate) {
     map.lockRead();
     try {
       long from = Math.max(start, map.min());
@@ -46,7 +40,7 @@ final class MapClean implements VmMap.PieceVisitor {
         }
         at = e.end;
       }
-      MapClean c = new MapClean(map.maps.ranges(), invalidate);
+      MapClean c = new MapClean(map.maps.ranges(), wait, invalidate);
       for (VmMapEntry e = map.entries.firstEndingAbove(from); e != map.entries.header && e.start < to; e = e.next) {
         MapPieces.pieces(e, Math.max(from, e.start), Math.min(to, e.end), c);
       }
@@ -64,7 +58,10 @@ final class MapClean implements VmMap.PieceVisitor {
     }
     v.lock();
     try {
-      if ((entry.protection & VmProt.WRITE) != 0 && !ranges.clean(object, offset, offset + length, false)) {
+      // whatever the entry allows by now: what was stored through it before is to be on the disk, too
+      if (!wait) {
+        ranges.startClean(object, offset, offset + length);
+      } else if (!ranges.clean(object, offset, offset + length, false)) {
         failed = true;
       }
       if (invalidate) {

@@ -509,15 +509,23 @@ public final class VmMap implements Channel, SubOrdered {
   // --------------------------------------------------------------------------------------------------------- clean
 
   /**
-   * vm_map_clean (msync): writes the dirty pages of files mapped in a range, and waits. Private copies are not the
-   * file's. M read is held throughout.
+   * vm_map_clean (msync): writes the dirty pages of files mapped in a range. Private copies are not the file's. M read
+   * is held throughout.
    *
-   * @param invalidate also drop the resident pages that are clean then; what was stored since stays
+   * @param wait whether to return when they are on the disk; else their writes are started, and nobody hears how they
+   *     end
+   * @param invalidate also drop the resident pages that are clean then; what was stored since stays, and so does what
+   *     is wired
    * @return INVALID_ADDRESS for a hole, INVALID_ARGUMENT for a submap, before anything was written; FAILURE if a write
-   *     failed (its page is still dirty)
+   *     that was waited for failed (its page is still dirty)
    */
+  public KernReturn clean(long start, long end, boolean wait, boolean invalidate) {
+    return MapClean.clean(this, start, end, wait, invalidate);
+  }
+
+  /** {@link #clean(long, long, boolean, boolean)}, waiting. */
   public KernReturn clean(long start, long end, boolean invalidate) {
-    return MapClean.clean(this, start, end, invalidate);
+    return clean(start, end, true, invalidate);
   }
 
   // -------------------------------------------------------------------------------------------------------- delete

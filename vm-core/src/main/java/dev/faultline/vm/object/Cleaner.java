@@ -5,12 +5,24 @@ import dev.faultline.vm.page.VmPage;
 /** vm_pageout_clean, which belongs to a higher package. */
 public interface Cleaner {
   /**
-   * How a page is written: by the daemon without waiting, waiting, or waiting and whatever queue its neighbours are on.
+   * How a page is written: by the daemon without waiting; waiting; waiting, however short memory is and whatever queue
+   * its neighbours are on; or just so without waiting.
    */
   enum How {
     ASYNC,
     SYNC,
-    FORCE
+    FORCE,
+    START;
+
+    /** Returns whether neither short memory nor the queues of neighbours matter. */
+    public boolean forces() {
+      return this == FORCE || this == START;
+    }
+
+    /** Returns whether the write is over when the call returns. */
+    public boolean waits() {
+      return this == SYNC || this == FORCE;
+    }
   }
 
   /**

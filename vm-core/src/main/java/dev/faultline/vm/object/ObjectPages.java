@@ -22,6 +22,10 @@ public final class ObjectPages {
    * every write drops O(o), after which the page is looked up again. Our pip keeps o and its chain across those gaps;
    * pages that come later were entered after the range was looked at, and for a clean of the whole object have set
    * OBJ_WRITEABLE again (R17).
+   *
+   * A clean makes two passes, so that writes are under way before it waits for anybody: idle pages first, then those
+   * that were busy. The original goes round again while OBJ_WRITEABLE was set meanwhile; here that is left to the
+   * caller who needs it, the last deallocation, which also looks whether it still is the last (5.7).
    */
   private final VmObjects module; // (C)
 
@@ -72,31 +76,30 @@ public final class ObjectPages {
    *     its page is still dirty and OBJ_WRITEABLE is set again. Stores made meanwhile are nobody's concern here
    */
   public boolean clean(VmObject o, long start, long end, boolean whole) {
-    boolean ok = true;
     o.lock.lock();
     if (o.type() != ObjectType.VNODE || !o.isWriteable()) {
       o.lock.unlock();
       return true;
     }
+    boolean ok = true;
     o.pipUp(1);
     if (whole) {
       o.setWriteable(false); // before write-protecting, and busy pages are waited for (R17)
     }
-    for (long offset : offsets(o, whole ? 0 : start, whole ? Long.MAX_VALUE : end)) {
-      VmPage m = awaitIdle(o, offset, "objpcn");
-      if (m == null) {
-        continue;
+    long[] offsets = offsets(o, whole ? 0 : start, whole ? Long.MAX_VALUE : end);
+    int busy = 0;
+    for (long offset : offsets) {
+      VmPage m = pages().lookup(o, offset);
+      if (m != null && m.isBusyAnyway()) {
+        offsets[busy++] = offset; // a place that was passed: this one's at the latest
+      } else if (m != null) {
+        ok &= cleanIdle(o, m);
       }
-      pages().mappings().protect(m, VmProt.READ);
-      pages().testDirty(m);
-      if ((m.dirty() & m.valid()) == 0) {
-        continue;
-      }
-      long gen = m.gen(); // our page, and nobody frees it under O
-      boolean written = module.cleaner().cleanAndWait(o, m); // drops O
-      o.lock.lock();
-      if (!written && isUnwritten(o, offset, m, gen)) {
-        ok = false;
+    }
+    for (int i = 0; i < busy; i++) {
+      VmPage m = awaitIdle(o, offsets[i], "objpcn");
+      if (m != null) {
+        ok &= cleanIdle(o, m);
       }
     }
     if (!ok) {
@@ -105,6 +108,48 @@ public final class ObjectPages {
     o.pipDown(1);
     o.lock.unlock();
     return ok;
+  }
+
+  /**
+   * Writes an idle page, if it is dirty, and waits. Caller holds O(o) and pip; O is dropped meanwhile.
+   *
+   * @return false if it is still unwritten
+   */
+  private boolean cleanIdle(VmObject o, VmPage m) {
+    pages().mappings().protect(m, VmProt.READ);
+    pages().testDirty(m);
+    if ((m.dirty() & m.valid()) == 0) {
+      return true;
+    }
+    long offset = m.offset();
+    long gen = m.gen(); // our page, and nobody frees it under O
+    boolean written = module.cleaner().cleanAndWait(o, m); // drops O
+    o.lock.lock();
+    return written || !isUnwritten(o, offset, m, gen);
+  }
+
+  /**
+   * vm_object_page_clean without waiting: starts to write what is dirty in a range of a vnode's object, and sleeps for
+   * no page. A busy page is passed over: it is being written, or about to change. The caller holds V.
+   */
+  public void startClean(VmObject o, long start, long end) {
+    o.lock.lock();
+    if (o.type() == ObjectType.VNODE && o.isWriteable()) {
+      o.pipUp(1);
+      for (long offset : offsets(o, start, end)) {
+        VmPage m = pages().lookup(o, offset); // again, as each write drops O
+        if (m == null || m.isBusyAnyway()) {
+          continue;
+        }
+        pages().testDirty(m);
+        if ((m.dirty() & m.valid()) != 0) {
+          module.cleaner().clean(o, m, Cleaner.How.START);
+          o.lock.lock();
+        }
+      }
+      o.pipDown(1);
+    }
+    o.lock.unlock();
   }
 
   /**
@@ -122,7 +167,7 @@ public final class ObjectPages {
 
   /**
    * vm_object_page_remove: unmaps and frees the pages of a range, waiting for busy ones; with {@code cleanOnly}, dirty
-   * ones stay.
+   * and wired ones stay.
    */
   public void remove(VmObject o, long start, long end, boolean cleanOnly) {
     o.lock.lock();
@@ -133,6 +178,9 @@ public final class ObjectPages {
         continue;
       }
       if (cleanOnly) {
+        if (m.wireCount() != 0) { // somebody locked it in memory; with O held and the page idle nobody wires it now
+          continue;
+        }
         pages().testDirty(m);
         if ((m.dirty() & m.valid()) != 0) {
           continue;

@@ -72,7 +72,7 @@ public final class PageoutClean implements Cleaner {
     boolean swap = o.type() == ObjectType.SWAP || o.type() == ObjectType.DEFAULT;
     int available = freeList.freeCount() + freeList.cacheCount();
     // such a write may need memory itself
-    if ((how != How.FORCE && !swap && available < freeList.thresholds().pageoutFreeMin())
+    if ((!how.forces() && !swap && available < freeList.thresholds().pageoutFreeMin())
         || (how == How.ASYNC && m.holdCount() != 0)
         || m.isBusyAnyway()) {
       o.lock.unlock();
@@ -96,7 +96,7 @@ public final class PageoutClean implements Cleaner {
     o.lock.unlock();
 
     PagerReturn[] results = new PagerReturn[count];
-    objects.pager(o.type()).putPages(o, run, count, how != How.ASYNC, results);
+    objects.pager(o.type()).putPages(o, run, count, how.waits(), results);
     return new Cluster(run, results);
   }
 
@@ -156,7 +156,7 @@ public final class PageoutClean implements Cleaner {
         || p.isFictitious()
         || p.wireCount() != 0
         || p.holdCount() != 0
-        || (how != How.FORCE && !p.isInactive())) {
+        || (!how.forces() && !p.isInactive())) {
       return null;
     }
     pages.testDirty(p);

@@ -17,6 +17,12 @@ import dev.faultline.vm.pmap.Pmap;
  * @see "vm-semantics 3.8; vm_mmap.c"
  */
 public final class PagingCalls {
+  /** Of msync: do not wait. */
+  public static final int MS_ASYNC = 1;
+
+  /** Of msync: drop the pages. */
+  public static final int MS_INVALIDATE = 2;
+
   private final ResidentPages pages; // (C)
   private final FreeList freeList; // (C)
   private final UserRange range; // (C)
@@ -129,19 +135,43 @@ public final class PagingCalls {
   }
 
   /**
-   * Writes dirty pages of shared file mappings in the range to the disk, and returns when they are there. EIO if one
-   * could not be.
+   * Writes dirty pages of shared file mappings in the range to the disk.
+   *
+   * @param length 0 for all of the entry that contains {@code address}: where it begins and ends is asked first, and
+   *     the range is what counts then, whatever is mapped there by that time
+   * @param flags 0: returns when they are there, EIO if one could not be written. {@link #MS_ASYNC}: the writes are
+   *     started, and a failure is told by the next call that waits. {@link #MS_INVALIDATE}: as 0, and drops the pages
+   *     from memory, but those that are wired or were stored to since. Both together are EINVAL
    */
-  public CallResult msync(ProcThread t, long address, long length) {
+  public CallResult msync(ProcThread t, long address, long length, int flags) {
     t.enterKernel("msync");
-    return t.leaveKernel(doMsync(UserRange.map(t), address, length));
+    return t.leaveKernel(doMsync(UserRange.map(t), address, length, flags));
   }
 
-  private CallResult doMsync(VmMap map, long address, long length) {
-    if (!range.isRange(map, address, length)) {
+  private CallResult doMsync(VmMap map, long address, long length, int flags) {
+    boolean wait = (flags & MS_ASYNC) == 0;
+    boolean invalidate = (flags & MS_INVALIDATE) != 0;
+    if ((flags & ~(MS_ASYNC | MS_INVALIDATE)) != 0 || (invalidate && !wait)) {
       return CallResult.EINVAL;
     }
-    return switch (map.clean(address, address + range.roundUp(length), false)) {
+    long start = address;
+    long end;
+    if (length == 0) {
+      long[] bounds = new long[2];
+      if (!range.isRange(map, address, 1) || !map.entryBounds(address, bounds)) {
+        return CallResult.EINVAL;
+      }
+      // M was let go: nothing survives but two numbers. What is mapped between them now is written, and if there is a
+      // hole by now the answer is that of a range with a hole
+      start = bounds[0];
+      end = bounds[1];
+    } else {
+      if (!range.isRange(map, address, length)) {
+        return CallResult.EINVAL;
+      }
+      end = address + range.roundUp(length);
+    }
+    return switch (map.clean(start, end, wait, invalidate)) {
       case SUCCESS -> CallResult.OK;
       case FAILURE -> CallResult.EIO;
       default -> CallResult.EINVAL;

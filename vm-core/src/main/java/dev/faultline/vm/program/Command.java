@@ -61,6 +61,16 @@ public class Command {
     return Advice.of(choice);
   }
 
+  /** Returns how an {@code msync} writes. */
+  public final SyncMode syncMode() {
+    return SyncMode.of(choice);
+  }
+
+  /** Returns whether the operand says what holds without it, too. */
+  final boolean isLeftOut(Operand operand) {
+    return operand.isOptional() && choice == 0;
+  }
+
   /** Returns the kind of a {@code touch}. */
   public final Access access() {
     return Access.of(choice);
@@ -85,12 +95,15 @@ public class Command {
   public String toString() {
     StringBuilder text = new StringBuilder().append(line).append(": ").append(op.word());
     for (Operand operand : op.operands()) {
+      if (isLeftOut(operand)) {
+        continue;
+      }
       text.append(' ').append(operand).append('=');
       switch (operand) {
         case PAGE_ADDRESS, WORD_ADDRESS, ADDRESS -> text.append(Long.toHexString(address));
         case LENGTH, WORDS_LENGTH -> text.append(Long.toHexString(length));
         case PROT -> text.append(VmProt.toString(prot));
-        case SHARING, INHERITANCE, ADVICE, ACCESS -> text.append(operand.words()[choice]);
+        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> text.append(operand.words()[choice]);
         case FILE, PROCESS, BARRIER -> text.append(id);
         case FILE_OFFSET, FILE_LENGTH, VALUE, TICKS -> text.append(Long.toHexString(value));
         case ANON, OF_FILE -> text.setLength(text.length() - 1);

@@ -53,7 +53,7 @@ public final class CommandCursor extends Command {
         }
         case LENGTH, WORDS_LENGTH -> length = varint();
         case PROT -> prot = buffer[at++];
-        case SHARING, INHERITANCE, ADVICE, ACCESS -> choice = buffer[at++];
+        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> choice = buffer[at++];
         case FILE, PROCESS, BARRIER -> id = (int) varint();
         case FILE_OFFSET, FILE_LENGTH, VALUE, TICKS -> value = varint();
         case ANON, OF_FILE -> { }

@@ -51,7 +51,7 @@ final class CommandWriter {
         }
         case LENGTH, WORDS_LENGTH -> putVarint(command.length);
         case PROT -> put(command.prot);
-        case SHARING, INHERITANCE, ADVICE, ACCESS -> put(command.choice);
+        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> put(command.choice);
         case FILE, PROCESS, BARRIER -> putVarint(command.id);
         case FILE_OFFSET, FILE_LENGTH, VALUE, TICKS -> putVarint(command.value);
         case ANON, OF_FILE -> { }

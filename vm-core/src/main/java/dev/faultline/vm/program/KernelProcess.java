@@ -3,6 +3,7 @@ package dev.faultline.vm.program;
 import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.proc.CallResult;
+import dev.faultline.vm.proc.PagingCalls;
 import dev.faultline.vm.proc.ProcThread;
 import dev.faultline.vm.proc.Process;
 import dev.faultline.vm.proc.SystemCalls;
@@ -86,8 +87,13 @@ final class KernelProcess implements ProcessCalls {
   }
 
   @Override
-  public Reply msync(long address, long length) {
-    return reply(calls.paging().msync(thread, address, length));
+  public Reply msync(long address, long length, SyncMode mode) {
+    int flags = switch (mode) {
+      case SYNC -> 0;
+      case ASYNC -> PagingCalls.MS_ASYNC;
+      case INVALIDATE -> PagingCalls.MS_INVALIDATE;
+    };
+    return reply(calls.paging().msync(thread, address, length, flags));
   }
 
   @Override

@@ -11,7 +11,7 @@ public enum Op {
   MADVISE("madvise", Operand.PAGE_ADDRESS, Operand.LENGTH, Operand.ADVICE),
   MLOCK("mlock", Operand.PAGE_ADDRESS, Operand.LENGTH),
   MUNLOCK("munlock", Operand.PAGE_ADDRESS, Operand.LENGTH),
-  MSYNC("msync", Operand.PAGE_ADDRESS, Operand.LENGTH),
+  MSYNC("msync", Operand.PAGE_ADDRESS, Operand.LENGTH, Operand.SYNC_MODE),
   MINCORE("mincore", Operand.PAGE_ADDRESS, Operand.LENGTH),
   STORE("store", Operand.WORD_ADDRESS, Operand.VALUE),
   LOAD("load", Operand.WORD_ADDRESS),

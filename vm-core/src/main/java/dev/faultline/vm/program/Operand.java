@@ -20,6 +20,8 @@ enum Operand {
   INHERITANCE("share", "copy", "none"),
   /** In {@link Command#choice()}, the ordinal of an {@link Advice}. */
   ADVICE("normal", "random", "sequential", "willneed", "dontneed", "free"),
+  /** In {@link Command#choice()}, the ordinal of a {@link SyncMode}; may be left out, which is the first. */
+  SYNC_MODE("sync", "async", "invalidate"),
   /** In {@link Command#choice()}, the ordinal of an {@link Access}. */
   ACCESS("r", "w", "x"),
   /** The fixed word {@code anon}; kept nowhere. */
@@ -46,6 +48,11 @@ enum Operand {
 
   Operand(String... words) {
     this.words = words;
+  }
+
+  /** Returns whether the word may be left out, as the last of its line; it is the first of {@link #words} then. */
+  boolean isOptional() {
+    return this == SYNC_MODE;
   }
 
   /**

@@ -44,8 +44,8 @@ public interface ProcessCalls {
   /** Unwires the range. */
   Reply munlock(long address, long length);
 
-  /** Writes dirty pages of shared file mappings in the range to the disk, and waits until they are there. */
-  Reply msync(long address, long length);
+  /** Writes dirty pages of shared file mappings in the range to the disk. */
+  Reply msync(long address, long length, SyncMode mode);
 
   /**
    * Tells which pages are resident.

@@ -210,7 +210,11 @@ final class ProgramParser {
     command.line = in.line();
     int word = 1;
     for (Operand operand : op.operands()) {
-      operand(operand, word++);
+      if (operand.isOptional() && word >= in.words()) {
+        command.choice = 0;
+      } else {
+        operand(operand, word++);
+      }
     }
     endOfLine(word);
     if (op == Op.MINCORE && command.length > MINCORE_BYTES_MAX) {
@@ -259,7 +263,7 @@ final class ProgramParser {
         }
       }
       case PROT -> command.prot = prot(word);
-      case SHARING, INHERITANCE, ADVICE, ACCESS, ANON, OF_FILE -> command.choice = choice(operand, word);
+      case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS, ANON, OF_FILE -> command.choice = choice(operand, word);
       case FILE -> command.id = file(word);
       case FILE_OFFSET -> {
         command.value = below2To63(word, "a page-aligned offset in the file");

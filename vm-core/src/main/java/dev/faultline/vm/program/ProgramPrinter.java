@@ -50,11 +50,14 @@ public final class ProgramPrinter {
   public static void print(VmProgram program, Command command, Appendable out) throws IOException {
     out.append(command.op().word());
     for (Operand operand : command.op().operands()) {
+      if (command.isLeftOut(operand)) {
+        continue;
+      }
       out.append(' ').append(switch (operand) {
         case PAGE_ADDRESS, WORD_ADDRESS, ADDRESS -> hex(command.address());
         case LENGTH, WORDS_LENGTH -> hex(command.length());
         case PROT -> VmProt.toString(command.prot());
-        case SHARING, INHERITANCE, ADVICE, ACCESS -> operand.words()[command.choice()];
+        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> operand.words()[command.choice()];
         case ANON, OF_FILE -> operand.words()[0];
         case FILE -> program.files().get(command.id()).name();
         case PROCESS -> Long.toUnsignedString(program.processes().get(command.id()).pid());

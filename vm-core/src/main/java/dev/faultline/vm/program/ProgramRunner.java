@@ -93,7 +93,7 @@ public final class ProgramRunner {
       case MADVISE -> calls.madvise(c.address(), c.length(), c.advice());
       case MLOCK -> calls.mlock(c.address(), c.length());
       case MUNLOCK -> calls.munlock(c.address(), c.length());
-      case MSYNC -> calls.msync(c.address(), c.length());
+      case MSYNC -> calls.msync(c.address(), c.length(), c.syncMode());
       case MINCORE -> mincore(c, calls, out);
       case TRUNCATE -> calls.truncate(c.id(), c.value());
       case EXEC -> {

@@ -18,6 +18,9 @@ public final class StubCleaner implements Cleaner {
   /** The offsets written, in order. */
   public final ConcurrentLinkedQueue<Long> written = new ConcurrentLinkedQueue<>();
 
+  /** How each was to be written, those included that failed. */
+  public final ConcurrentLinkedQueue<How> hows = new ConcurrentLinkedQueue<>();
+
   /** Offsets whose writing fails. */
   public final Set<Long> failing = ConcurrentHashMap.newKeySet();
 
@@ -45,6 +48,7 @@ public final class StubCleaner implements Cleaner {
   public int clean(VmObject o, VmPage m, How how) {
     assert o.lock.isHeld();
     assert o.pip() > 0 || how == How.ASYNC;
+    hows.add(how);
     m.setBusy(KThread.current());
     pages.mappings().protect(m, VmProt.READ);
     o.pipUp(1);

@@ -59,7 +59,7 @@ record FuzzCall(Kind kind, long address, long length, int arg, long offset) {
       case MADVISE -> calls.paging().madvise(t, address, length, (arg & 1) != 0);
       case MLOCK -> calls.paging().mlock(t, address, length);
       case MUNLOCK -> calls.paging().munlock(t, address, length);
-      case MSYNC -> calls.paging().msync(t, address, length);
+      case MSYNC -> calls.paging().msync(t, address, length, arg & 3);
       case MINCORE -> {
         int count = Math.floorMod((int) length, PAGES_MAX);
         yield calls.paging().mincore(t, address, count, pageSize, new byte[PAGES_MAX]);

@@ -85,6 +85,20 @@ final class ObjectPagesTest {
     }
 
     @Test
+    void leavesWiredPages_ifOnlyCleanOnesAreToGo() {
+      VmPage wired = clean(o, 1);
+      bed.mappings.mapWired(wired);
+      clean(o, 2);
+      ranges.remove(o, 0, at(SIZE), true);
+      assertThat(bed.page(o, 1)).isSameAs(wired);
+      assertThat(wired.wireCount()).isEqualTo(1);
+      assertThat(bed.page(o, 2)).isNull();
+      bed.mappings.protect(wired, 0);
+      bed.queues.activate(wired);
+      o.deallocate();
+    }
+
+    @Test
     void leavesDirtyPages_ifOnlyCleanOnesAreToGo() {
       VmPage dirty = bed.put(o, 0, 1);
       clean(o, 1);
@@ -255,6 +269,47 @@ final class ObjectPagesTest {
       cleaner.join();
       assertThat(bed.cleaner.written).containsExactly(at(0));
       assertThat(o.isWriteable()).as("not lost").isTrue();
+    }
+
+    /** What can be written is on its way before it waits for anybody. */
+    @Test
+    void writesIdlePagesFirst_thenThoseThatWereBusy() {
+      VmPage m = bed.put(o, 0, 1);
+      bed.put(o, 1, 1);
+      VmPage gone = bed.put(o, 2, 1);
+      bed.put(o, 3, 1);
+      busy(m, true);
+      busy(gone, true);
+      bed.locked(o, () -> o.setWriteable(true));
+      Bed.Actor cleaner = bed.startAsleep("cleaner", m, this::cleanAll);
+      assertThat(bed.cleaner.written).as("while page 0 is busy").containsExactly(at(1), at(3));
+      bed.locked(o, () -> bed.pages.freeBusy(gone));
+      busy(m, false);
+      cleaner.join();
+      assertThat(bed.cleaner.written).containsExactly(at(1), at(3), at(0));
+      assertThat(o.pip()).isZero();
+    }
+
+    @Test
+    void starting_passesBusyPagesOver_waitsForNone_andKeepsTheFlag() {
+      VmPage m = bed.put(o, 0, 1);
+      bed.put(o, 1, 1);
+      bed.put(o, 2, 1);
+      VmPage stored = clean(o, 3);
+      bed.mappings.map(stored, true);
+      bed.mappings.store(stored);
+      busy(m, true);
+      bed.locked(o, () -> o.setWriteable(true));
+      v.lock();
+      ranges.startClean(o, 0, at(2));
+      ranges.startClean(o, at(3), at(4));
+      v.unlock();
+      assertThat(bed.cleaner.written).containsExactly(at(1), at(3));
+      assertThat(bed.cleaner.hows).containsOnly(Cleaner.How.START);
+      assertThat(o.isWriteable()).as("more may be dirty").isTrue();
+      assertThat(o.pip()).isZero();
+      busy(m, false);
+      bed.mappings.protect(stored, 0);
     }
 
     @Test

@@ -189,6 +189,17 @@ final class PageoutCleanTest {
     }
 
     @Test
+    void start_isForce_withoutWaiting() {
+      inactive(o, 5, 15);
+      for (int i = 5; i < 15; i++) {
+        bed.queues.activate(page(i));
+      }
+      assertThat(clean(o, 10, How.START)).isEqualTo(8);
+      assertCluster(7, 15);
+      assertThat(pager.syncs).containsExactly(false);
+    }
+
+    @Test
     void takesAPageWhoseStoreOnlyTheMappingKnows() {
       inactive(o, 10, 12);
       VmPage next = page(11);

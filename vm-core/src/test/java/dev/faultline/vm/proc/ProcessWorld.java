@@ -32,7 +32,7 @@ final class ProcessWorld implements AutoCloseable {
 
   ProcessWorld(Mode mode, int cpus, int frames, DaemonOptions daemons) {
     MachineConfig machine =
-        MachineConfig.builder().cpus(cpus).frames(frames).diskBlocks(8L * 64).tickNanos(1_000_000).build();
+        MachineConfig.builder().cpus(cpus).frames(frames).diskBlocks(8L * (64 + 32)).tickNanos(1_000_000).build();
     KernelConfig config =
         KernelConfig.builder(machine).mode(mode).swapPages(64).witness(true).daemons(daemons).build();
     kernel = new Kernel(config, STRANDS);

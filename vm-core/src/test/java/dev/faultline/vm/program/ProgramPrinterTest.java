@@ -1,6 +1,7 @@
 package dev.faultline.vm.program;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -31,6 +32,8 @@ class ProgramPrinterTest {
       mlock 0x1000 0x1000
       munlock 0x1000 0x1000
       msync 0x1000 0x1000
+      msync 0x1000 0x1000 async
+      msync 0x1000 0x1000 invalidate
       mincore 0x1000 0x1001
       store 0x1008 0xffffffffffffffff
       load 0x7ffffffffff8
@@ -60,6 +63,16 @@ class ProgramPrinterTest {
   void everyOtherWriting_becomesCanonical() throws Exception {
     assertThat(printed("vmprogram  1 #\nprocess\t0x10\nmmap 4096 100 r-- private file x 0x1000 # hm\n\nload 0x00FF8"))
         .isEqualTo("vmprogram 1\nfile x 4196\nprocess 16\nmmap 0x1000 0x64 r-- private file x 0x1000\nload 0xff8\n");
+  }
+
+  @Test
+  void msyncWithoutItsLastWord_isSync() throws Exception {
+    assertThat(printed("vmprogram 1\nprocess 1\nmsync 0 1 async\nmsync 0 1\nmsync 0 1 sync\nmsync 0 1 invalidate\n"))
+        .endsWith("\nmsync 0x0 0x1 async\nmsync 0x0 0x1\nmsync 0x0 0x1\nmsync 0x0 0x1 invalidate\n");
+    assertThatThrownBy(() -> printed("vmprogram 1\nprocess 1\nmsync 0 1 later\n"))
+        .hasMessageContaining("later").hasMessageContaining("one of sync, async, invalidate");
+    assertThatThrownBy(() -> printed("vmprogram 1\nprocess 1\nmsync 0 1 sync now\n"))
+        .hasMessageContaining("now").hasMessageContaining("the end of the line");
   }
 
   @ParameterizedTest

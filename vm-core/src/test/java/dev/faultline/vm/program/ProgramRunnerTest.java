@@ -78,7 +78,7 @@ class ProgramRunnerTest {
         """);
     assertThat(events).containsExactly("mmapAnon 1000 2000 3 false", "mmapFile 1000 1 4 true 0 1000", "munmap 1000 1",
         "mprotect 0 1000 2", "minherit 1000 1000 NONE", "madvise 1000 1000 FREE", "mlock 1000 1000",
-        "munlock 1000 1000", "msync 1000 1000", "store 1008 ff", "fill 1000 10 5", "touch WRITE 1001", "fork 1",
+        "munlock 1000 1000", "msync 1000 1000 SYNC", "store 1008 ff", "fill 1000 10 5", "touch WRITE 1001", "fork 1",
         "waitFor 1", "vfork 2", "barrier 0",
         "sleep a", "truncate 0 10", "exec", "exit");
     assertThat(runner.commandsDone()).isEqualTo(20);

@@ -24,6 +24,7 @@ final class Commands {
    */
   private static final String[] ADVICE = {"normal", "random", "sequential", "willneed", "dontneed", "free"};
   private static final int ADVICE_PORTABLE = 4;
+  private static final String[] SYNC_MODES = {"", " sync", " async", " invalidate"};
   private static final int[] PROTS = {3, 3, 3, 3, 3, 7, 7, 1, 1, 5, 0, 2, 6, 4};
   private static final int RANGE_PAGES_MAX = 9;
   private static final int RANGE_WORDS_MAX = 1500;
@@ -386,8 +387,20 @@ final class Commands {
     int page = somePage();
     int end = someMappedEnd(page, true);
     if (end > page) {
-      actor.line("msync " + hex(layout().address(page)) + " " + length(page, end));
+      actor.line("msync " + hex(layout().address(page)) + " " + length(page, end) + someSyncMode(page, end));
     }
+  }
+
+  /** Returns how msync is to write. Linux refuses to drop pages that are locked. */
+  private String someSyncMode(int page, int end) {
+    String mode = SYNC_MODES[random.nextInt(SYNC_MODES.length)];
+    for (int i = page; i < end && options.hostPortable(); i++) {
+      Page p = layout().page(i);
+      if (p != null && p.wired > 0) {
+        return "";
+      }
+    }
+    return mode;
   }
 
   // What not every program has

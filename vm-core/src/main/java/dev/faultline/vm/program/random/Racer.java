@@ -26,6 +26,7 @@ final class Racer {
   private static final int WORDS = PAGE / Long.BYTES;
   private static final int[] HOT_WORDS = {0, 1, WORDS / 2, WORDS - 2, WORDS - 1};
   private static final int[] PROTS = {3, 3, 3, 3, 3, 3, 7, 1, 1, 0};
+  private static final String[] SYNC_MODES = {"", " async", " invalidate"};
   private static final int RANGE_MAX = 3 * WORDS / 2;
   private static final int WIRED_MAX = 3;
   private static final long VALUES = 1L << 40;
@@ -107,7 +108,7 @@ final class Racer {
     } else if (dice < 872) {
       line("mprotect " + someRange() + " " + VmProt.toString(PROTS[random.nextInt(PROTS.length)]));
     } else if (dice < 902) {
-      line("msync " + someRange());
+      line("msync " + someRange() + SYNC_MODES[random.nextInt(SYNC_MODES.length)]);
     } else if (dice < 932) {
       line("madvise " + someRange() + (random.nextBoolean() ? " dontneed" : " free"));
     } else if (dice < 950) {
