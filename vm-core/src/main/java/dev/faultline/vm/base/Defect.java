@@ -56,6 +56,8 @@ public enum Defect {
   H_LOCALFLUSH("H-LOCALFLUSH"),
   /** Who sleeps for memory goes on sleeping when the process is killed; in no default set (5.7). */
   H_KILLWAIT("H-KILLWAIT"),
+  /** mmap makes a region with every right and sets protection and inheritance in lockings of their own (R33). */
+  H_MMAP_STEPS("H-MMAP-STEPS"),
   /** munmap refuses a range with holes (3.8). */
   H_MUNMAP_HOLE("H-MUNMAP-HOLE"),
   /** vfork copies the address space as fork does (3.8). */

@@ -4,6 +4,7 @@ import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.object.VmObject;
+import java.util.function.LongConsumer;
 
 /**
  * Making of mappings: where there is room, or in place of what is mapped.
@@ -82,16 +83,77 @@ final class MapInsert {
     if ((what.protection() & ~what.maxProtection()) != 0) {
       return KernReturn.PROTECTION_FAILURE;
     }
+    Mapping first = what;
     map.lockWrite();
     try {
       MapDelete.delete(map, start, end);
-      KernReturn r = insert(map, what, start, end);
-      if (r == KernReturn.SUCCESS) {
-        then.run();
+      if (map.maps.hMmapSteps) {
+        map.unlock();
+        map.lockWrite();
+        first = wideOpen(what);
       }
-      return r;
+      KernReturn r = insert(map, first, start, end);
+      if (r != KernReturn.SUCCESS) {
+        return r;
+      }
+      then.run();
     } finally {
       map.unlock();
+    }
+    if (first != what) {
+      narrow(map, what, start, end);
+    }
+    return KernReturn.SUCCESS;
+  }
+
+  /**
+   * mmap where there is room: first fit at or above {@code from}. One write section as in {@link #mapFixed}.
+   *
+   * @param then is given the address, in the write section
+   * @return the address, or -1 if there is no room or the protection exceeds the maximum; nothing was changed then
+   */
+  static long mapAnywhere(VmMap map, Mapping what, long from, long length, LongConsumer then) {
+    if ((what.protection() & ~what.maxProtection()) != 0) {
+      return -1;
+    }
+    Mapping first = map.maps.hMmapSteps ? wideOpen(what) : what;
+    long start;
+    map.lockWrite();
+    try {
+      start = map.findspace(from, length);
+      if (start < 0 || insert(map, first, start, start + length) != KernReturn.SUCCESS) {
+        return -1;
+      }
+      then.accept(start);
+    } finally {
+      map.unlock();
+    }
+    if (first != what) {
+      narrow(map, what, start, start + length);
+    }
+    return start;
+  }
+
+  /** What vm_map_insert makes of a mapping, whatever it is to become (H-MMAP-STEPS). */
+  private static Mapping wideOpen(Mapping what) {
+    boolean copy = what.needsCopy();
+    return new Mapping(what.object(), what.offset(), copy, copy, VmProt.ALL, VmProt.ALL, Inheritance.COPY);
+  }
+
+  /** Gives a mapping the rights that it was asked for, in a locking of the map for each (H-MMAP-STEPS). */
+  private static void narrow(VmMap map, Mapping what, long start, long end) {
+    if (what.copyOnWrite()) {
+      map.lockRead();
+      VmMapEntry e = map.entries.find(start);
+      map.unlock();
+      if (e != null) {
+        e.copyOnWrite = true; // without the lock, as vm_mmap does
+      }
+    }
+    map.protect(start, end, what.maxProtection(), true);
+    map.protect(start, end, what.protection(), false);
+    if (what.inheritance() != Inheritance.COPY) {
+      map.inherit(start, end, what.inheritance());
     }
   }
 }

@@ -15,6 +15,7 @@ import dev.faultline.vm.sync.MapLock;
 import dev.faultline.vm.sync.SubOrdered;
 import dev.faultline.vm.trace.TraceKind;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -437,6 +438,16 @@ public final class VmMap implements Channel, SubOrdered {
    */
   public KernReturn mapFixed(Mapping what, long start, long end, Runnable then) {
     return MapInsert.mapFixed(this, what, start, end, then);
+  }
+
+  /**
+   * mmap at a place of the map's choice: the first fit at or above {@code from}. One write section (R33).
+   *
+   * @param then as in {@link #mapFixed(Mapping, long, long, Runnable)}; is given the address
+   * @return the address, or -1 if there is no room or the protection exceeds the maximum; nothing was changed then
+   */
+  public long mapAnywhere(Mapping what, long from, long length, LongConsumer then) {
+    return MapInsert.mapAnywhere(this, what, from, length, then);
   }
 
   // ---------------------------------------------------------------------------------------------------------- clip

@@ -26,6 +26,7 @@ public final class VmMaps {
   private final SyncDomain domain; // (C)
   final boolean hProtectMask; // (C)
   final boolean hShareProt; // (C)
+  final boolean hMmapSteps; // (C)
   private final AtomicInteger nextId = new AtomicInteger(); // (A)
   private @Nullable Wiring wiring; // (C) once booted
   private @Nullable MapObserver observer; // (C) once booted
@@ -36,6 +37,7 @@ public final class VmMaps {
     this.domain = objects.domain();
     this.hProtectMask = defects.contains(Defect.H_PROTECT_MASK);
     this.hShareProt = defects.contains(Defect.H_SHAREPROT);
+    this.hMmapSteps = defects.contains(Defect.H_MMAP_STEPS);
   }
 
   /** Tells who wires pages: the fault handler; at boot. */

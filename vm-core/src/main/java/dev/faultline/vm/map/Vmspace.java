@@ -22,21 +22,19 @@ public final class Vmspace {
   private final Pmap pmap; // (C)
   private final AtomicInteger refs = new AtomicInteger(1); // (A) vm_refcnt, R41
 
-  /** Where the data segment begins, which brk moves the end of. Belongs to the process, as the three below do. */
-  public long dataStart;
-
-  public long dataBytes;
-
-  /** The highest address of the stack. */
-  public long stackTop;
-
-  public long stackBytes;
+  private final Segments segments; // (C)
 
   /** Makes an empty address space with one reference. */
   public Vmspace(VmMaps maps, String name, long min, long max) {
     this.maps = maps;
     this.pmap = maps.pmaps().create(name);
     this.map = new VmMap(maps, pmap, min, max, true);
+    this.segments = new Segments(map);
+  }
+
+  /** Returns where data segment and stack are. */
+  public Segments segments() {
+    return segments;
   }
 
   public VmMap map() {
@@ -83,6 +81,7 @@ public final class Vmspace {
       child.map.building = true;
       r = MapCopy.inherit(map, child.map, copied);
       child.map.building = false;
+      child.segments.copyFrom(segments);
       MapObserver o = maps.observer();
       if (r == KernReturn.SUCCESS && o != null) {
         o.forked(map, child.map);
@@ -97,10 +96,6 @@ public final class Vmspace {
       child.free();
       return null;
     }
-    child.dataStart = dataStart;
-    child.dataBytes = dataBytes;
-    child.stackTop = stackTop;
-    child.stackBytes = stackBytes;
     return child;
   }
 
@@ -120,10 +115,7 @@ public final class Vmspace {
       return new Vmspace(maps, name, map.min(), map.max());
     }
     removeAll();
-    dataStart = 0;
-    dataBytes = 0;
-    stackTop = 0;
-    stackBytes = 0;
+    segments.setUp(0, 0, 0);
     return this;
   }
 

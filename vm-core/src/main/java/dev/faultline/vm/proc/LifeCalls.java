@@ -3,6 +3,8 @@ package dev.faultline.vm.proc;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.SpaceWatcher;
+import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.map.Segments;
 import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.trace.TraceEvent;
@@ -19,12 +21,14 @@ public final class LifeCalls {
   private final ProcessTable table; // (C)
   private final Kinship kinship; // (C)
   private final FreeList freeList; // (C)
+  private final int pageSize; // (C)
   private final boolean hVforkCopy; // (C)
 
-  LifeCalls(ProcessTable table, Kinship kinship, FreeList freeList, Set<Defect> defects) {
+  LifeCalls(ProcessTable table, Kinship kinship, FreeList freeList, int pageSize, Set<Defect> defects) {
     this.table = table;
     this.kinship = kinship;
     this.freeList = freeList;
+    this.pageSize = pageSize;
     hVforkCopy = defects.contains(Defect.H_VFORK_COPY);
   }
 
@@ -106,6 +110,35 @@ public final class LifeCalls {
   /** Drops the whole address space, for an empty one of the process's own. */
   public CallResult exec(ProcThread t) {
     t.enterKernel("exec");
+    dropAddressSpace(t);
+    kinship.releaseParent(t.process());
+    return t.leaveKernel(CallResult.OK);
+  }
+
+  /**
+   * Drops the whole address space for one with an empty data segment and a stack. EINVAL if there is no room for these,
+   * or they are not page aligned; then nothing has changed.
+   */
+  public CallResult exec(ProcThread t, ExecImage image) {
+    t.enterKernel("exec");
+    Process me = t.process();
+    if (!image.fits(me.vmspace().map(), pageSize)) {
+      return t.leaveKernel(CallResult.EINVAL);
+    }
+    dropAddressSpace(t);
+    Segments s = me.vmspace().segments();
+    s.setUp(image.dataStart(), image.stackMin(), image.stackTop());
+    // its first part; without one if the limit is below a page, and every access is refused
+    boolean hasStack = s.growStack(image.stackTop() - pageSize, me.limits().soft(ResourceLimits.Limit.STACK));
+    SpaceWatcher w = me.watcher;
+    if (w != null && hasStack) {
+      w.mappedAnonymous(s.stackBottom(), image.stackTop() - s.stackBottom(), VmProt.ALL, false);
+    }
+    kinship.releaseParent(me);
+    return t.leaveKernel(CallResult.OK);
+  }
+
+  private void dropAddressSpace(ProcThread t) {
     Process me = t.process();
     Vmspace old = me.vmspace();
     dropped(me, old);
@@ -118,8 +151,6 @@ public final class LifeCalls {
     }
     t.count(Event.EXECS);
     t.domain().tracer().event(TraceEvent.EXEC, me);
-    kinship.releaseParent(me);
-    return t.leaveKernel(CallResult.OK);
   }
 
   /** Tells the watcher of an address space that it is about to be emptied, unless others use it still (vfork). */

@@ -7,6 +7,7 @@ import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.map.Mapping;
 import dev.faultline.vm.map.VmMap;
+import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.object.VmObjects;
@@ -20,6 +21,7 @@ import dev.faultline.vm.pager.VnodePager;
 import dev.faultline.vm.pmap.Pmap;
 import dev.faultline.vm.sync.KThread;
 import java.util.Set;
+import java.util.function.LongConsumer;
 
 /**
  * The calls that say what is mapped where, and how.
@@ -77,6 +79,73 @@ public final class MemoryCalls {
   }
 
   /**
+   * Maps zero-filled memory where there is room: the first fit at or above {@code hint}, rounded up to a page; 0 for
+   * above the largest data segment that there could be. {@link ProcThread#foundAddress} is where. ENOMEM if there is no
+   * room.
+   */
+  public CallResult mmapAnonAnywhere(ProcThread t, long hint, long length, int prot, boolean shared) {
+    t.enterKernel();
+    CallResult r = checkAnywhere(t, hint, length);
+    if (r == CallResult.OK) {
+      long size = range.roundUp(length);
+      VmObject object = swapPager.allocate(size, null);
+      r = mapAnywhere(t, hint, size, mapping(object, 0, prot, shared, false), at -> {});
+      SpaceWatcher w = t.process().watcher;
+      if (w != null && r == CallResult.OK) {
+        w.mappedAnonymous(t.foundAddress(), size, VmProt.widened(prot), shared);
+      }
+    }
+    return t.leaveKernel(r);
+  }
+
+  /** Maps a file where there is room, as {@link #mmapAnonAnywhere} finds it. */
+  public CallResult mmapFileAnywhere(
+      ProcThread t, long hint, long length, int prot, boolean shared, Vnode file, long offset) {
+    t.enterKernel();
+    CallResult r = checkAnywhere(t, hint, length);
+    if (r == CallResult.OK && !isFileRange(offset, length)) {
+      r = CallResult.EINVAL;
+    }
+    if (r == CallResult.OK) {
+      VmMap map = UserRange.map(t);
+      long size = range.roundUp(length);
+      VmObject fileObject = vnodePager.objectOf(file);
+      Mapping what = fileMapping(fileObject, offset, size, prot, shared);
+      r = mapAnywhere(t, hint, size, what,
+          at -> enterResident(map, at, fileObject, offset, size, what.protection()));
+      SpaceWatcher w = t.process().watcher;
+      if (w != null && r == CallResult.OK) {
+        w.mappedFile(t.foundAddress(), size, VmProt.widened(prot), shared, file, offset);
+      }
+    }
+    return t.leaveKernel(r);
+  }
+
+  private static CallResult checkAnywhere(ProcThread t, long hint, long length) {
+    long max = UserRange.map(t).max();
+    if (hint < 0 || length <= 0) {
+      return CallResult.EINVAL;
+    }
+    return hint > max || length > max ? CallResult.ENOMEM : CallResult.OK;
+  }
+
+  private CallResult mapAnywhere(ProcThread t, long hint, long size, Mapping what, LongConsumer then) {
+    Vmspace space = t.process().vmspace();
+    long from = range.roundUp(hint == 0 ? space.segments().dataStart() + ResourceLimits.DATA_MAX : hint);
+    long at = space.map().mapAnywhere(what, from, size, then);
+    if (at < 0) {
+      giveBack(what);
+      return CallResult.ENOMEM;
+    }
+    t.setFoundAddress(at);
+    return CallResult.OK;
+  }
+
+  private boolean isFileRange(long offset, long length) {
+    return (offset & (pageSize - 1)) == 0 && offset >= 0 && offset <= Long.MAX_VALUE - range.roundUp(length);
+  }
+
+  /**
    * Maps a file at {@code address} instead of what is there.
    *
    * @param offset byte offset in the file, page aligned; the range may reach beyond the file's end
@@ -94,16 +163,12 @@ public final class MemoryCalls {
 
   private CallResult doMmapFile(
       VmMap map, long address, long length, int prot, boolean shared, Vnode file, long offset) {
-    if (!range.isRange(map, address, length)
-        || (offset & (pageSize - 1)) != 0
-        || offset < 0
-        || offset > Long.MAX_VALUE - range.roundUp(length)) {
+    if (!range.isRange(map, address, length) || !isFileRange(offset, length)) {
       return CallResult.EINVAL;
     }
     long size = range.roundUp(length);
     VmObject fileObject = vnodePager.objectOf(file); // its reference goes into the mapping, or into the object in front
-    VmObject object = shared ? fileObject : copyOf(fileObject, offset, size);
-    Mapping what = mapping(object, offset, prot, shared, !shared);
+    Mapping what = fileMapping(fileObject, offset, size, prot, shared);
     return map(map, address, size, what, () -> enterResident(map, address, fileObject, offset, size,
         what.protection()));
   }
@@ -138,6 +203,10 @@ public final class MemoryCalls {
     return map(map, address, range.roundUp(length), mapping(object, offset, prot, true, false), () -> {});
   }
 
+  private Mapping fileMapping(VmObject file, long offset, long size, int prot, boolean shared) {
+    return mapping(shared ? file : copyOf(file, offset, size), offset, prot, shared, !shared);
+  }
+
   /** Returns an object as large as the file's and backed by it, which takes over the caller's reference. */
   private VmObject copyOf(VmObject file, long offset, long size) {
     file.lock.lock();
@@ -157,15 +226,20 @@ public final class MemoryCalls {
     if (r == KernReturn.SUCCESS) {
       return CallResult.OK;
     }
-    VmObject object = what.object();
-    if (object != null) {
-      object.deallocate();
-    }
+    giveBack(what);
     return switch (r) {
       case NO_SPACE, INVALID_ADDRESS -> CallResult.ENOMEM;
       case PROTECTION_FAILURE -> CallResult.EACCES;
       default -> CallResult.EINVAL;
     };
+  }
+
+  /** Drops the reference that a mapping which was not made would have consumed. */
+  private static void giveBack(Mapping what) {
+    VmObject object = what.object();
+    if (object != null) {
+      object.deallocate();
+    }
   }
 
   /**

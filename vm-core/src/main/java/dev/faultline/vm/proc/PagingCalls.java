@@ -92,7 +92,8 @@ public final class PagingCalls {
   }
 
   /**
-   * Wires the range. EAGAIN beyond the limit of wired pages (tested without a lock), ENOMEM where it cannot be done.
+   * Wires the range. EAGAIN beyond the limit of wired pages (tested without a lock), ENOMEM where it cannot be done, or
+   * the process would have more locked than it may (tested so, too).
    */
   public CallResult mlock(ProcThread t, long address, long length) {
     t.enterKernel("mlock");
@@ -101,20 +102,25 @@ public final class PagingCalls {
     if (w != null && told) {
       w.wireBegins(address, range.roundUp(length));
     }
-    CallResult r = doMlock(UserRange.map(t), address, length);
+    CallResult r = doMlock(t.process(), address, length);
     if (w != null && told) {
       w.wireEnds(address, range.roundUp(length), r == CallResult.OK);
     }
     return t.leaveKernel(r);
   }
 
-  private CallResult doMlock(VmMap map, long address, long length) {
+  private CallResult doMlock(Process p, long address, long length) {
+    VmMap map = p.vmspace().map();
     if (!range.isRange(map, address, length)) {
       return CallResult.EINVAL;
     }
     long size = range.roundUp(length);
     if (size / pageSize + pages.queues().wireCount() > freeList.thresholds().maxWired()) {
       return CallResult.EAGAIN;
+    }
+    long locked = (long) p.vmspace().pmap().wiredCount() * pageSize;
+    if (size + locked > p.limits().soft(ResourceLimits.Limit.MEMLOCK)) {
+      return CallResult.ENOMEM;
     }
     return map.pageable(address, address + size, false) == KernReturn.SUCCESS ? CallResult.OK : CallResult.ENOMEM;
   }

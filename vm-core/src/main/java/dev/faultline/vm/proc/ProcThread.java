@@ -32,6 +32,7 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
   private final UserAccess access; // (C)
   private @Nullable Process lastChild;
   private @Nullable String currentCall; // for traces
+  private long foundAddress;
 
   volatile @Nullable Cpu granted; // written by who gives up a processor
   @Nullable ProcThread nextWaiting; // the scheduler's
@@ -71,6 +72,15 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
   /** Returns the child that the last successful fork or vfork started. */
   public @Nullable Process lastChild() {
     return lastChild;
+  }
+
+  /** Returns the address that the last successful call gave which finds one itself (mmap). */
+  public long foundAddress() {
+    return foundAddress;
+  }
+
+  void setFoundAddress(long va) {
+    foundAddress = va;
   }
 
   void setLastChild(Process child) {

@@ -63,6 +63,7 @@ public final class Process implements Channel {
   volatile @Nullable KDaemon swapper; // (PT) to write: who is to bring it in, for reports
   final @Nullable UArea uArea; // (C)
 
+  private volatile ResourceLimits limits = ResourceLimits.defaults(); // written by its own thread, or before that runs
   private volatile @Nullable Vmspace vmspace; // written by its own thread, or before that runs
   @Nullable SpaceWatcher watcher; // likewise: follows what the address space holds, if anybody does
 
@@ -95,6 +96,15 @@ public final class Process implements Channel {
   /** Returns whether the process is not swapped out (P_INMEM); a snapshot, but to its own thread. */
   public boolean isInMemory() {
     return inMemory;
+  }
+
+  /** Returns how much memory the process may use. Changed by its own thread alone. */
+  public ResourceLimits limits() {
+    return limits;
+  }
+
+  void setLimits(ResourceLimits l) {
+    limits = l;
   }
 
   /** Sets how many resident pages the process may have before it is trimmed (RLIMIT_RSS); negative for any number. */

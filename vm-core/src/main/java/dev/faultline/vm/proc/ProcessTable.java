@@ -180,6 +180,9 @@ public final class ProcessTable implements ProcessWalker {
       ProcessMain main) {
     Process p = kinship.add(parent, pid, vmspace, holdsParent, uArea);
     p.setResidentLimit(parent == null ? options.residentPages() : parent.residentLimit);
+    if (parent != null) {
+      p.setLimits(parent.limits());
+    }
     p.watcher = spaceWatcher;
     strandsLeft.incrementAndGet();
     domain.tracer().event(TraceEvent.FORK, p);

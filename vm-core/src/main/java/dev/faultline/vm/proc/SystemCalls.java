@@ -22,6 +22,7 @@ public final class SystemCalls {
    */
   private final MemoryCalls memory; // (C)
   private final PagingCalls paging; // (C)
+  private final SegmentCalls segments; // (C)
   private final FileCalls files; // (C)
   private final LifeCalls life; // (C)
 
@@ -34,8 +35,9 @@ public final class SystemCalls {
     UserRange range = new UserRange(objects.pageSize());
     memory = new MemoryCalls(objects, vnodePager, range, defects);
     paging = new PagingCalls(objects.pages(), range);
+    segments = new SegmentCalls(objects);
     files = new FileCalls(table, vnodePager);
-    life = new LifeCalls(table, kinship, objects.pages().freeList(), defects);
+    life = new LifeCalls(table, kinship, objects.pages().freeList(), objects.pageSize(), defects);
   }
 
   /** Returns mmap, munmap, mprotect and minherit. */
@@ -46,6 +48,11 @@ public final class SystemCalls {
   /** Returns madvise, mlock, munlock, msync and mincore. */
   public PagingCalls paging() {
     return paging;
+  }
+
+  /** Returns obreak, getrlimit and setrlimit. */
+  public SegmentCalls segments() {
+    return segments;
   }
 
   /** Returns truncate. */

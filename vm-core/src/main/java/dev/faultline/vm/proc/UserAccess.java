@@ -6,6 +6,9 @@ import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.fault.VmFault;
 import dev.faultline.vm.map.KernelMemory;
+import dev.faultline.vm.map.Segments;
+import dev.faultline.vm.proc.ResourceLimits.Limit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A process's memory accesses, made on the processor that it holds, and the trap handler that mends those that fault.
@@ -168,7 +171,7 @@ public final class UserAccess {
     }
     KernReturn r = va >= KernelMemory.BASE || va < 0
         ? KernReturn.INVALID_ADDRESS // the kernel's: not for user mode
-        : mend(thread.process(), va, type);
+        : mend(thread.process(), w, va, type);
     CallResult result = thread.leaveKernel(signal(r));
     if (w != null && result != CallResult.OK) {
       boolean excused = result == CallResult.SIGKILL || r == KernReturn.FAILURE;
@@ -177,11 +180,25 @@ public final class UserAccess {
     return result;
   }
 
-  private KernReturn mend(Process p, long va, int type) {
+  private KernReturn mend(Process p, @Nullable SpaceWatcher w, long va, int type) {
     p.lockIn();
-    KernReturn r = fault.fault(p.vmspace().map(), va & pageMask, type, false);
+    KernReturn r = growStack(p, w, va)
+        ? fault.fault(p.vmspace().map(), va & pageMask, type, false)
+        : KernReturn.FAILURE;
     p.unlockIn();
     return r;
+  }
+
+  /** Makes the stack reach down to an address that is in its window. Returns false if it must not grow so far. */
+  private static boolean growStack(Process p, @Nullable SpaceWatcher w, long va) {
+    Segments s = p.vmspace().segments();
+    long before = s.stackBottom();
+    boolean ok = s.growStack(va, p.limits().soft(Limit.STACK));
+    long after = s.stackBottom();
+    if (w != null && after < before) {
+      w.mappedAnonymous(after, before - after, VmProt.ALL, false);
+    }
+    return ok;
   }
 
   /** vm-semantics 1.2: only PROTECTION_FAILURE gives SIGBUS. */

@@ -442,18 +442,19 @@ final class VmMapTest {
       world.in(() -> {
         Vmspace s = new Vmspace(world.maps, "s", MapWorld.MIN, MapWorld.MAX);
         s.map().find(Mapping.anonymous(), at(0), at(2));
-        s.dataBytes = 2 * PAGE;
+        s.segments().setUp(at(2), 0, 0);
+        s.segments().setBreak(at(3), 8 * PAGE, false);
         Vmspace same = s.share();
         assertThat(same).isSameAs(s);
         Vmspace fresh = s.exec("child");
         assertThat(fresh).isNotSameAs(s);
         assertThat(fresh.map().size()).isZero();
-        assertThat(s.map().size()).isEqualTo(2 * PAGE);
+        assertThat(s.map().size()).isEqualTo(3 * PAGE);
         s.free();
-        assertThat(s.map().size()).as("after the first free").isEqualTo(2 * PAGE);
+        assertThat(s.map().size()).as("after the first free").isEqualTo(3 * PAGE);
         assertThat(s.exec("alone")).isSameAs(s);
         assertThat(s.map().size()).isZero();
-        assertThat(s.dataBytes).isZero();
+        assertThat(s.segments().dataEnd()).isZero();
         s.free();
         fresh.free();
         assertThatThrownBy(s::free).isInstanceOf(KernelPanic.class);
@@ -464,15 +465,16 @@ final class VmMapTest {
     void aFork_inheritsTheSizes() {
       world.in(() -> {
         Vmspace s = spaces.get(0);
-        s.dataStart = 1;
-        s.dataBytes = 2;
-        s.stackTop = 3;
-        s.stackBytes = 4;
-        Vmspace child = fork();
-        assertThat(List.of(child.dataStart, child.dataBytes, child.stackTop, child.stackBytes))
-            .containsExactly(1L, 2L, 3L, 4L);
-        assertThat(child.map().min()).isEqualTo(map.min());
-        assertThat(child.map().max()).isEqualTo(map.max());
+        s.segments().setUp(at(1), at(100), at(200));
+        s.segments().setBreak(at(3), 8 * PAGE, false);
+        assertThat(s.segments().growStack(at(200) - 8, 8 * PAGE)).isTrue();
+        Vmspace forked = fork();
+        Segments child = forked.segments();
+        assertThat(List.of(child.dataStart(), child.dataEnd(), child.stackMin(), child.stackTop()))
+            .containsExactly(at(1), at(3), at(100), at(200));
+        assertThat(child.stackBottom()).isEqualTo(s.segments().stackBottom()).isEqualTo(at(192));
+        assertThat(forked.map().min()).isEqualTo(map.min());
+        assertThat(forked.map().max()).isEqualTo(map.max());
       });
     }
   }
