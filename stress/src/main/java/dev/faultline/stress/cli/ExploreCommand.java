@@ -9,6 +9,7 @@ import dev.faultline.lin.explore.dpor.OptimalDpor;
 import dev.faultline.lin.explore.engine.Chooser;
 import dev.faultline.lin.explore.engine.Outcome;
 import dev.faultline.lin.explore.kernel.ScenarioProgram;
+import dev.faultline.lin.explore.kernel.TracedScenario;
 import dev.faultline.lin.explore.strategy.Pct;
 import dev.faultline.lin.explore.strategy.Pos;
 import dev.faultline.lin.explore.strategy.PreemptionBounded;
@@ -16,6 +17,8 @@ import dev.faultline.lin.explore.strategy.RandomWalk;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.scenario.Scenario;
+import dev.faultline.vm.trace.Trace;
+import dev.faultline.vm.trace.TraceOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,6 +31,7 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -45,6 +49,7 @@ import picocli.CommandLine.Spec;
     })
 final class ExploreCommand implements Callable<Integer> {
   private static final int SHRINK_TRIES = 400;
+  private static final int TRACE_EVENTS = 1 << 14; // of each strand: more than a scenario makes
   private static final long SECONDS_DEFAULT = 60;
 
   @Parameters(index = "0", paramLabel = "SCENARIO", description = "See 'faultline scenarios'.")
@@ -93,6 +98,8 @@ final class ExploreCommand implements Callable<Integer> {
   @Option(names = "--save", paramLabel = "FILE", description = "Writes a finding's schedule to a file.")
   private @Nullable Path save;
 
+  @Mixin private TraceFile trace = new TraceFile();
+
   @Option(names = "--json", description = "Prints one JSON document instead.")
   private boolean json;
 
@@ -115,6 +122,7 @@ final class ExploreCommand implements Callable<Integer> {
     if (s != null && (s < 1 || s > 1_000_000_000)) {
       throw refused("--seconds " + s + ": must be 1 or more, and less than 30 years");
     }
+    checkTrace();
     Path file = replay;
     Schedule schedule = file == null ? null : read(file);
     ScenarioProgram program =
@@ -131,7 +139,9 @@ final class ExploreCommand implements Callable<Integer> {
         throw refused(file + ": cannot be followed; was it recorded with this build and these options? "
             + message(x));
       }
-      out.report(program, "replay", x, null);
+      Trace t = TracedScenario.of(program, schedule, TRACE_EVENTS);
+      out.report(program, "replay", x, null, t);
+      write(t, program, "--replay " + file);
       return x.finding() == null ? Main.OK : Main.FINDING;
     }
     Chooser chooser = chooser();
@@ -147,12 +157,37 @@ final class ExploreCommand implements Callable<Integer> {
       found.schedule().facts().forEach(again::fact);
       found = Shrinker.shrink(again, found, SHRINK_TRIES);
     }
-    out.report(program, strategy, x, found);
+    Trace t = found == null || found.outcome().kind() == Outcome.Kind.ESCAPED
+        ? null
+        : TracedScenario.of(program, found.schedule(), TRACE_EVENTS);
+    out.report(program, strategy, x, found, t);
+    if (t != null) {
+      write(t, program, "--strategy " + strategy);
+    }
     Path to = save;
     if (found != null && to != null) {
       write(to, found.schedule());
     }
     return x.verdict() == Verdict.FINDING ? Main.FINDING : Main.OK;
+  }
+
+  private void checkTrace() {
+    try {
+      trace.options(TraceOptions.NONE);
+    } catch (IllegalArgumentException e) {
+      throw refused(String.valueOf(e.getMessage()));
+    }
+    if (trace.isRecording()) {
+      throw refused("--trace " + trace.file + ": the strands run in no real time here; expected .txt or .svg");
+    }
+  }
+
+  private void write(Trace t, ScenarioProgram p, String how) {
+    try {
+      trace.write(t, "explore " + name + ExploreOutput.options(p) + " " + how);
+    } catch (IOException e) {
+      throw refused(trace.file + ": cannot be written: " + e.getClass().getSimpleName());
+    }
   }
 
   private static boolean isOffSchedule(Exploration x) {

@@ -7,6 +7,8 @@ import dev.faultline.lin.explore.Exploration.Found;
 import dev.faultline.lin.explore.Exploration.Verdict;
 import dev.faultline.lin.explore.kernel.ScenarioProgram;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.trace.TextRenderer;
+import dev.faultline.vm.trace.Trace;
 import java.io.PrintWriter;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -27,18 +29,21 @@ final class ExploreOutput {
    * Reports.
    *
    * @param simplest the finding after shrinking, or null for the one in {@code x}
+   * @param trace what the kernel did under the finding's schedule, or null if that cannot be told
    */
-  void report(ScenarioProgram p, String strategy, Exploration x, @Nullable Found simplest) {
+  void report(
+      ScenarioProgram p, String strategy, Exploration x, @Nullable Found simplest, @Nullable Trace trace) {
     Found found = simplest == null ? x.finding() : simplest;
     if (json) {
-      out.println(document(p, strategy, x, found));
+      out.println(document(p, strategy, x, found, trace));
     } else {
-      text(p, strategy, x, found);
+      text(p, strategy, x, found, trace);
     }
     out.flush();
   }
 
-  private void text(ScenarioProgram p, String strategy, Exploration x, @Nullable Found found) {
+  private void text(
+      ScenarioProgram p, String strategy, Exploration x, @Nullable Found found, @Nullable Trace trace) {
     out.println(p.scenario().name() + ": " + verdict(strategy, x));
     if (!x.note().isEmpty()) {
       out.println("note: " + x.note());
@@ -47,13 +52,15 @@ final class ExploreOutput {
       return;
     }
     out.println(found.outcome().kind().name().toLowerCase(Locale.ROOT) + ": " + found.outcome().message());
-    out.print(found.trace());
+    out.println();
+    out.print(trace == null ? found.trace() : TextRenderer.render(trace, "What the strands did:"));
+    out.println();
     out.println("schedule, of " + found.schedule().switches() + " switches; put it into a file and show it again with");
     out.println("  ./faultline explore " + p.scenario().name() + options(p) + " --replay FILE");
     out.print(found.schedule().text());
   }
 
-  private static String options(ScenarioProgram p) {
+  static String options(ScenarioProgram p) {
     StringBuilder b = new StringBuilder();
     p.defects().stream().sorted().forEach(d -> b.append(" --defect ").append(d.label()));
     return b.append(p.mode() == Mode.UP ? " --mode up" : "").toString();
@@ -75,7 +82,8 @@ final class ExploreOutput {
     };
   }
 
-  private static String document(ScenarioProgram p, String strategy, Exploration x, @Nullable Found found) {
+  private static String document(
+      ScenarioProgram p, String strategy, Exploration x, @Nullable Found found, @Nullable Trace trace) {
     ObjectNode n = new ObjectMapper().createObjectNode();
     n.put("schema", SCHEMA);
     n.put("scenario", p.scenario().name());
@@ -98,7 +106,8 @@ final class ExploreOutput {
       f.put("execution", found.execution());
       f.put("switches", found.schedule().switches());
       f.put("schedule", found.schedule().text());
-      f.put("trace", found.trace());
+      f.put("steps", found.trace());
+      f.put("trace", trace == null ? "" : TextRenderer.render(trace, p.scenario().name()));
     }
     return n.toString();
   }

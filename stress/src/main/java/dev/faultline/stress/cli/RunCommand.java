@@ -173,6 +173,7 @@ final class RunCommand implements Callable<Integer> {
     Findings findings = new Findings();
     RunChecks checks = check ? new RunChecks(kernel, findings, seed) : null;
     kernel.domain().strands().attach("run");
+    kernel.tracer().silence(); // what starts, watches and ends the run is no part of it
     try {
       output.beginRun(seed);
       KernelRun run = new KernelRun(kernel, program, output);

@@ -16,6 +16,9 @@ import picocli.CommandLine.Option;
 
 /** The options for a trace of a run, and the file that it goes to. */
 final class TraceFile implements AutoCloseable {
+  private static final int TEXT_EVENTS = 1000;
+  private static final int PICTURE_EVENTS = 100;
+
   @Option(
       names = "--trace",
       paramLabel = "FILE",
@@ -74,16 +77,21 @@ final class TraceFile implements AutoCloseable {
       throw new IllegalArgumentException("--trace " + f + ": must be in a directory that exists");
     }
     return switch (format(f)) {
-      case TXT -> TraceOptions.rings(n == null ? 1000 : n);
-      case SVG -> TraceOptions.rings(n == null ? 100 : n);
+      case TXT -> TraceOptions.rings(n == null ? TEXT_EVENTS : n);
+      case SVG -> TraceOptions.rings(n == null ? PICTURE_EVENTS : n);
       case JFR -> new TraceOptions(otherwise.eventsPerStrand(), true);
     };
   }
 
+  /** Returns whether what is asked for is a flight recording, which wants real time. */
+  boolean isRecording() {
+    Path f = file;
+    return f != null && format(f) == Format.JFR;
+  }
+
   /** Starts a recording, if that is what the file is to be. */
   void begin() {
-    Path f = file;
-    if (f != null && format(f) == Format.JFR && recording == null) {
+    if (isRecording() && recording == null) {
       recording = new Recording();
       recording.setName("faultline");
       recording.start();
@@ -103,10 +111,17 @@ final class TraceFile implements AutoCloseable {
       return;
     }
     EventRings rings = tracer.rings();
-    if (f == null || rings == null) {
+    if (rings != null) {
+      write(rings.trace(), title);
+    }
+  }
+
+  /** Writes a picture, if one is asked for. A file that was there is replaced. */
+  void write(Trace t, String title) throws IOException {
+    Path f = file;
+    if (f == null) {
       return;
     }
-    Trace t = rings.trace();
     Files.writeString(f, format(f) == Format.SVG ? SvgRenderer.render(t, title) : TextRenderer.render(t, title));
   }
 

@@ -83,4 +83,25 @@ final class ExploreCommandTest {
         .isEqualTo(Main.OK);
     assertThat(out.toString()).contains("\"verdict\":\"stopped\"", "\"executions\":20");
   }
+
+  @Test
+  void aFinding_isDrawn_andAgainWhenItIsReplayed(@TempDir Path dir) throws Exception {
+    Path schedule = dir.resolve("s.txt");
+    Path first = dir.resolve("first.txt");
+    Path again = dir.resolve("again.txt");
+    Path picture = dir.resolve("p.svg");
+    assertThat(execute("explore", "munmap-access", "--defect", "H-LOCALFLUSH", "--save", schedule.toString(), "--trace",
+            first.toString()))
+        .isEqualTo(Main.FINDING);
+    assertThat(out.toString()).contains("What the strands did:", "frees page");
+    assertThat(execute("explore", "munmap-access", "--replay", schedule.toString(), "--trace", again.toString()))
+        .isEqualTo(Main.FINDING);
+    assertThat(Files.readAllLines(again).stream().skip(1).toList())
+        .isEqualTo(Files.readAllLines(first).stream().skip(1).toList());
+    assertThat(execute("explore", "munmap-access", "--replay", schedule.toString(), "--trace", picture.toString()))
+        .isEqualTo(Main.FINDING);
+    assertThat(Files.readString(picture)).startsWith("<svg ").contains("frees page");
+    refuses("in no real time", "explore", "munmap-access", "--trace", dir.resolve("p.jfr").toString());
+    refuses("must end in .txt, .svg or .jfr", "explore", "munmap-access", "--trace", dir.resolve("p").toString());
+  }
 }

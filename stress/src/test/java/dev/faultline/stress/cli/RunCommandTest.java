@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -65,6 +66,33 @@ final class RunCommandTest {
     assertThat(out.toString().lines()).containsExactly("1 4 add = 0x0", "1 5 load = 0x5", "1 6 load = SIGSEGV");
     assertThat(err.toString()).contains("total VM faults taken", "commands carried out")
         .doesNotContain("pages wired down");
+  }
+
+  @Test
+  void trace_isWritten_asTextPictureAndRecording() throws Exception {
+    Path text = dir.resolve("t.txt");
+    Path picture = dir.resolve("t.SVG");
+    Path recording = dir.resolve("t.jfr");
+    assertThat(run(program, "--trace", text.toString())).isEqualTo(Main.OK);
+    assertThat(Files.readString(text)).startsWith("run " + program + " --cpus 2").contains(
+        "fault at 0x10000 for rw-", ":186 lookup of 0x10000", "mmapAnon ends: OK", "pid 1 exits");
+    assertThat(run(program, "--trace", picture.toString(), "--trace-events", "8")).isEqualTo(Main.OK);
+    assertThat(Files.readString(picture)).startsWith("<svg ").contains("pid 1 exits").doesNotContain("fault at");
+    assertThat(run(program, "--trace", recording.toString())).isEqualTo(Main.OK);
+    assertThat(RecordingFile.readAllEvents(recording))
+        .extracting(e -> e.getEventType().getName())
+        .contains("vm.PageFault", "vm.SystemCall");
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {
+    "--trace|t.png|must end in .txt, .svg or .jfr",
+    "--trace|nosuch/t.svg|must be in a directory that exists",
+    "--trace-events|5|nothing to write without --trace"
+  })
+  void traceOptions_thatMakeNoSense_areRefused(String option, String value, String why) {
+    assertThat(run(program, option, value)).isEqualTo(Main.USAGE);
+    assertThat(err.toString()).contains(why);
   }
 
   @Test

@@ -76,6 +76,7 @@ public final class BufferCache implements FileBuffers {
     }
     this.domain = objects.domain();
     this.lock = new KMutex(domain, LockRank.DISK, "buffers");
+    domain.tracer().name(needed, needed.toString());
     this.work = new BufferPages(this, objects, pager.io(), blockChunks * objects.pageSize() / 8);
     this.all = new Buf[buffers];
     fill();

@@ -88,8 +88,8 @@ public final class FreeList {
     hDoneSleep = domain.has(Defect.H_DONE_SLEEP);
     hKillWait = domain.has(Defect.H_KILLWAIT);
     this.lock = new KMutex(domain, LockRank.FREE, "free list");
-    domain.tracer().name(freeChannel, "free memory");
-    domain.tracer().name(daemonChannel, "pageout daemon");
+    domain.tracer().name(freeChannel, freeChannel.toString());
+    domain.tracer().name(daemonChannel, daemonChannel.toString());
   }
 
   /** Tells how the daemon's strand is started; at boot. */

@@ -12,6 +12,7 @@ import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.page.VmPageQueues;
 import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.trace.TraceEvent;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -90,13 +91,16 @@ public final class PageoutClean implements Cleaner {
       assert p != null;
       run[i] = p;
       p.setBusy(t);
+      objects.domain().tracer().event(TraceEvent.CLAIM, p, o, 0);
       pages.mappings().protect(p, VmProt.READ); // reads stay allowed
     }
     o.pipUp(count);
     o.lock.unlock();
 
     PagerReturn[] results = new PagerReturn[count];
+    objects.domain().tracer().event(TraceEvent.PAGEOUT, o, run[0].offset(), count);
     objects.pager(o.type()).putPages(o, run, count, how.waits(), results);
+    objects.domain().tracer().event(TraceEvent.PAGEOUT_END, results[0].ordinal());
     return new Cluster(run, results);
   }
 

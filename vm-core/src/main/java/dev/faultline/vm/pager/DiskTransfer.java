@@ -7,6 +7,7 @@ import dev.faultline.vm.sync.InterruptContext;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.trace.TraceKind;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +40,16 @@ class DiskTransfer extends DiskRequest implements Channel {
   @Override
   public int channelNumber() {
     return number * 17 + 3;
+  }
+
+  @Override
+  public TraceKind traceKind() {
+    return TraceKind.TRANSFER;
+  }
+
+  @Override
+  public long traceId() {
+    return number;
   }
 
   /** Describes a transfer of whole pages that lie side by side on the disk. */

@@ -49,6 +49,7 @@ final class SwapControls {
     this.domain = domain;
     this.lock = swapLock;
     this.count = count;
+    domain.tracer().name(channel, channel.toString());
   }
 
   /** Returns how many are not free. Exact under S, else a snapshot. */

@@ -20,6 +20,7 @@ import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.pager.VnodePager;
 import dev.faultline.vm.pmap.Pmap;
 import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.trace.TraceEvent;
 import java.util.Set;
 import java.util.function.LongConsumer;
 
@@ -84,7 +85,7 @@ public final class MemoryCalls {
    * room.
    */
   public CallResult mmapAnonAnywhere(ProcThread t, long hint, long length, int prot, boolean shared) {
-    t.enterKernel();
+    t.enterKernel("mmapAnonAnywhere");
     CallResult r = checkAnywhere(t, hint, length);
     if (r == CallResult.OK) {
       long size = range.roundUp(length);
@@ -101,7 +102,7 @@ public final class MemoryCalls {
   /** Maps a file where there is room, as {@link #mmapAnonAnywhere} finds it. */
   public CallResult mmapFileAnywhere(
       ProcThread t, long hint, long length, int prot, boolean shared, Vnode file, long offset) {
-    t.enterKernel();
+    t.enterKernel("mmapFileAnywhere");
     CallResult r = checkAnywhere(t, hint, length);
     if (r == CallResult.OK && !isFileRange(offset, length)) {
       r = CallResult.EINVAL;
@@ -182,7 +183,7 @@ public final class MemoryCalls {
    */
   public CallResult mmapDevice(
       ProcThread t, long address, long length, int prot, Device device, long offset) {
-    t.enterKernel();
+    t.enterKernel("mmapDevice");
     CallResult r = doMmapDevice(UserRange.map(t), address, length, prot, device, offset);
     SpaceWatcher w = t.process().watcher;
     if (w != null && r == CallResult.OK) {
@@ -270,6 +271,7 @@ public final class MemoryCalls {
           pages.queues().deactivate(m);
         }
         m.setBusy(t);
+        t.domain().tracer().event(TraceEvent.CLAIM, m, file, 0);
       } finally {
         file.lock.unlock();
       }

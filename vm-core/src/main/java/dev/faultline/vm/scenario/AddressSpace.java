@@ -8,6 +8,7 @@ import dev.faultline.vm.map.Mapping;
 import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.trace.Tracer;
 
 /** An address space of a scenario, by pages. Its operations enter the kernel on the calling strand. */
 public final class AddressSpace {
@@ -23,6 +24,10 @@ public final class AddressSpace {
 
   public Vmspace vmspace() {
     return vmspace;
+  }
+
+  Tracer tracer() {
+    return kernel().tracer();
   }
 
   private Kernel kernel() {

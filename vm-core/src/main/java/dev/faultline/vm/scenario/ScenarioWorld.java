@@ -11,8 +11,10 @@ import dev.faultline.vm.detect.Invariants;
 import dev.faultline.vm.detect.KernelParts;
 import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.trace.TraceOptions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -58,8 +60,13 @@ public final class ScenarioWorld {
   }
 
   /** Sets a scenario's world up. The caller is a strand that is no kernel thread. */
-  public static ScenarioWorld of(Scenario s, Mode mode, java.util.Set<Defect> defects, Strands strands) {
-    ScenarioWorld w = new ScenarioWorld(new Kernel(s.shape().config(mode, defects), strands));
+  public static ScenarioWorld of(Scenario s, Mode mode, Set<Defect> defects, Strands strands) {
+    return of(s, mode, defects, strands, TraceOptions.NONE);
+  }
+
+  /** Sets a scenario's world up, whose kernel may record what it does. As {@link #of(Scenario, Mode, Set, Strands)}. */
+  public static ScenarioWorld of(Scenario s, Mode mode, Set<Defect> defects, Strands strands, TraceOptions trace) {
+    ScenarioWorld w = new ScenarioWorld(new Kernel(s.shape().config(mode, defects, trace), strands));
     s.script().accept(w);
     return w;
   }

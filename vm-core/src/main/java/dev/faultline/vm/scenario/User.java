@@ -3,6 +3,7 @@ package dev.faultline.vm.scenario;
 import dev.faultline.hw.Cpu;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.trace.TraceEvent;
 
 /**
  * User code's view: words of an address space, through a processor. An access that traps is made again once the fault
@@ -26,6 +27,7 @@ public final class User {
     while (true) {
       long v = cpu.load(va);
       if (cpu.trap() == Cpu.NONE) {
+        space.tracer().event(TraceEvent.LOAD, va, v);
         return v;
       }
       if (!mend(va, VmProt.READ)) {
@@ -40,6 +42,7 @@ public final class User {
     while (true) {
       cpu.store(va, value);
       if (cpu.trap() == Cpu.NONE) {
+        space.tracer().event(TraceEvent.STORE, va, value);
         return true;
       }
       if (!mend(va, VmProt.READ | VmProt.WRITE)) {

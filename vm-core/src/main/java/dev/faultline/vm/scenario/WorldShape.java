@@ -6,6 +6,7 @@ import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.trace.TraceOptions;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -27,7 +28,7 @@ public record WorldShape(int cpus, int frames, int swapPages, int filePages) {
   }
 
   /** Returns the options of a kernel of this shape, its witness on. */
-  KernelConfig config(Mode mode, Set<Defect> defects) {
+  KernelConfig config(Mode mode, Set<Defect> defects, TraceOptions trace) {
     EnumSet<Defect> all = EnumSet.copyOf(Defect.defaults());
     all.addAll(defects);
     MachineConfig machine =
@@ -48,6 +49,7 @@ public record WorldShape(int cpus, int frames, int swapPages, int filePages) {
         .daemons(DaemonOptions.NONE) // the fewer strands, the fewer schedules
         .witness(true)
         .poison(POISON)
+        .trace(trace)
         .build();
   }
 }

@@ -56,6 +56,7 @@ public final class KDaemon {
     this.domain = domain;
     this.name = name;
     this.channel = new NamedChannel(name, channelNumber);
+    domain.tracer().name(channel, name);
     this.pass = pass;
     this.period = period;
     this.lock = KMutex.alwaysReal(domain, LockRank.INTERLOCK, name);

@@ -27,7 +27,9 @@ enum ArgType {
   PTE,
   /** A block of the disk. */
   BLOCK,
-  /** 0 for no, else yes. */
+  /** A word of a program's memory. */
+  WORD,
+  /** Said by its name, or not said if it is 0. */
   FLAG,
   /** A line of the seed; 0 for none. */
   LINE

@@ -2,13 +2,13 @@ package dev.faultline.vm.trace;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import org.jspecify.annotations.Nullable;
 
 /** The rings of all strands of one kernel, and the one order of their events. */
 public final class EventRings {
@@ -47,6 +47,11 @@ public final class EventRings {
 
   long nextPlace() {
     return places.incrementAndGet();
+  }
+
+  /** Returns the place of the last event so far. */
+  public long lastPlace() {
+    return places.get();
   }
 
   /** Returns a new ring for a strand that records its first event. */
@@ -100,27 +105,15 @@ public final class EventRings {
    */
   public Map<String, List<String>> lastEvents(int n) {
     Trace t = trace();
+    Map<Integer, List<TraceRecord>> byStrand = new HashMap<>();
+    t.records().forEach(r -> byStrand.computeIfAbsent(r.strand(), s -> new ArrayList<>()).add(r));
     Map<String, List<String>> all = new LinkedHashMap<>();
     for (Trace.Lane lane : t.lanes()) {
-      List<String> lines = new ArrayList<>();
-      for (TraceRecord r : t.records()) {
-        if (r.strand() == lane.strand()) {
-          lines.add(r.place() + " " + t.words(r));
-        }
-      }
-      List<String> last = lines.subList(Math.max(0, lines.size() - n), lines.size());
-      all.put(lane.name() + "#" + lane.strand(), List.copyOf(last));
+      List<TraceRecord> own = byStrand.getOrDefault(lane.strand(), List.of());
+      List<TraceRecord> last = own.subList(Math.max(0, own.size() - n), own.size());
+      all.put(lane.name() + "#" + lane.strand(), last.stream().map(r -> r.place() + " " + t.words(r)).toList());
     }
     return all;
-  }
-
-  @Nullable EventRing find(int strand) {
-    for (EventRing r : rings) {
-      if (r.strand() == strand) {
-        return r;
-      }
-    }
-    return null;
   }
 
   @Override

@@ -114,7 +114,7 @@ final class FlightEvents {
 
   private static Class<?> type(ArgType t) {
     return switch (t) {
-      case ADDRESS, BYTES, COUNT, BLOCK -> long.class;
+      case ADDRESS, BYTES, COUNT, BLOCK, WORD -> long.class;
       case CPU, LINE, STRAND -> int.class;
       case FLAG -> boolean.class;
       default -> String.class;
@@ -183,7 +183,7 @@ final class FlightEvents {
 
   private Object field(ArgType t, long value) {
     return switch (t) {
-      case ADDRESS, BYTES, COUNT, BLOCK -> value;
+      case ADDRESS, BYTES, COUNT, BLOCK, WORD -> value;
       case CPU, LINE, STRAND -> (int) value;
       case FLAG -> value != 0;
       case SUBJECT -> names.name(value);

@@ -21,8 +21,10 @@ final class Story {
    * Rows      one an event, but for a run of one strand that nobody else comes in between of: what it took and gave
    *           back is one row, and so are decisions that turned out false. A lock given
    *           back at once is one mark, as in ±F.
-   * Spans     opened and closed by events of one strand; what is open at the end lasts to the last row. What had begun
-   *           before the first event that is left (the ring was overwritten) is not shown.
+   * Spans     opened and closed by events of one strand; what is open at the end lasts to the last row. The rows
+   *           begin where no strand's events are missing any more; what is known from before them, a sleep or a lock
+   *           that was held, lasts from the first row. A strand that neither makes a step in them nor sleeps is left
+   *           out.
    * Arrows    from a wakeup to the next row in which its sleeper is awake, from a shootdown to the purges that its
    *           strand then makes or has made, from a disk request to its completion, from a fork to the child's first
    *           row.
@@ -83,6 +85,7 @@ final class Story {
     @Nullable Integer callSince;
     @Nullable Integer shootRow;
     boolean seen;
+    boolean early; // was there before the first row
     int run; // steps in the row that may still be added to
   }
 
@@ -96,7 +99,13 @@ final class Story {
       s.laneOf.put(trace.lanes().get(i).strand(), i);
       s.hands.add(new Hand());
     }
-    trace.records().stream().filter(Story::isShown).forEach(s::add);
+    for (TraceRecord r : trace.records()) {
+      if (r.place() < trace.completeFrom()) {
+        s.before(r);
+      } else if (isShown(r)) {
+        s.add(r);
+      }
+    }
     s.closeAll();
     return s;
   }
@@ -117,8 +126,48 @@ final class Story {
     return arrows;
   }
 
+  /** Returns, by lane, whether it is shown. */
+  boolean[] shown() {
+    boolean[] shown = new boolean[hands.size()];
+    rows.forEach(r -> shown[r.lane()] = true);
+    spans.forEach(s -> shown[s.lane()] |= s.kind() == SpanKind.SLEEP || s.kind() == SpanKind.LOCK_WAIT);
+    return shown;
+  }
+
+  /** Returns the first row and the last in which a lane's strand is there; the first is behind the last if none. */
+  int[][] lives() {
+    int[][] lives = new int[hands.size()][2];
+    for (int i = 0; i < lives.length; i++) {
+      lives[i] = new int[] {hands.get(i).early ? 0 : Integer.MAX_VALUE, -1};
+    }
+    for (int i = 0; i < rows.size(); i++) {
+      int lane = rows.get(i).lane();
+      lives[lane][0] = Math.min(lives[lane][0], i);
+      lives[lane][1] = i;
+    }
+    for (Span s : spans) {
+      lives[s.lane()][1] = Math.max(lives[s.lane()][1], s.to());
+    }
+    return lives;
+  }
+
   int tlbs() {
     return tlbs;
+  }
+
+  /** Takes in what happened before the first row: what it left open begins there. */
+  private void before(TraceRecord r) {
+    int lane = laneOf.getOrDefault(r.strand(), 0);
+    Hand h = hands.get(lane);
+    h.early = r.event() != TraceEvent.EXIT;
+    track(r, lane, h, 0);
+    spans.clear();
+    arrows.clear();
+    wakeRows.clear();
+    submitted.clear();
+    forks.clear();
+    tlbs = 0;
+    h.shootRow = null;
   }
 
   private void add(TraceRecord r) {
@@ -153,9 +202,6 @@ final class Story {
   }
 
   private boolean joins(Row last, TraceRecord r) {
-    if (r.place() > trace.completeFrom() && last.place() < trace.completeFrom()) {
-      return false;
-    }
     if (isLocking(r.event())) {
       return isLocking(last.event());
     }

@@ -6,7 +6,6 @@ import dev.faultline.vm.trace.Story.Row;
 import dev.faultline.vm.trace.Story.Span;
 import dev.faultline.vm.trace.Story.SpanKind;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -29,12 +28,11 @@ public final class SvgRenderer {
    */
   private static final int ROW = 18;
   private static final int TOP = 78;
-  private static final int LEFT = 58;
   private static final int BAR = 7;
   private static final int GAP = 26;
   private static final double CHAR = 6.65;
   private static final int TEXT_MIN = 120;
-  private static final int TEXT_MAX = 460;
+  private static final int TEXT_MAX = 490;
   private static final int TLB_WIDTH = 64;
 
   private static final String STYLE =
@@ -49,7 +47,7 @@ public final class SvgRenderer {
       .M { fill: #2f7dd1 } .V { fill: #0f8a8a } .O { fill: #d98200 } .Q { fill: #7a5cc7 } .P { fill: #3a9d45 }
       .PV { fill: #8bb52d } .F { fill: #c2477f } .X { fill: #8b8f96 }
       .a { fill: none; stroke-width: 1.6px } .wake { stroke: #6d3fc4 } .purge { stroke: #d43d3d }
-      .disk { stroke: #0f8a8a } .fork { stroke: #2f7dd1 } .cut { stroke: #d43d3d; stroke-dasharray: 6 4 }
+      .disk { stroke: #0f8a8a } .fork { stroke: #2f7dd1 }
       @media (prefers-color-scheme: dark) {
         .bg { fill: #14181f } .t { fill: #e4e8ee; stroke: #14181f } .n { fill: #8f98a6 } .l { fill: #f0b04a }
         .ti { fill: #e4e8ee } .life { stroke: #6d7684 } .dot { fill: #e4e8ee } .rule { stroke: #2a313c }
@@ -64,6 +62,8 @@ public final class SvgRenderer {
   private final Map<Span, Integer> track = new HashMap<>(); // of a lock's bar
   private final int[] x; // life lines, lanes and then TLBs
   private final int[] end; // right edge of a lane's words
+  private final boolean[] shown; // by lane
+  private final int margin; // of the first lane; the places stand there
   private final int width;
   private final int height;
   private final StringBuilder out = new StringBuilder();
@@ -76,8 +76,13 @@ public final class SvgRenderer {
     assignTracks();
     this.x = new int[lanes + story.tlbs()];
     this.end = new int[lanes];
-    int at = LEFT;
+    this.margin = 30 + (int) (CHAR * String.valueOf(lastPlace()).length());
+    int at = margin;
+    this.shown = story.shown();
     for (int i = 0; i < lanes; i++) {
+      if (!shown[i]) {
+        continue;
+      }
       x[i] = at + 8 + BAR * tracks[i] + 6;
       end[i] = x[i] + 12 + textWidth(i);
       at = end[i] + GAP;
@@ -99,6 +104,11 @@ public final class SvgRenderer {
     return new SvgRenderer(Story.of(trace)).draw(title);
   }
 
+  private long lastPlace() {
+    List<Row> rows = story.rows();
+    return rows.isEmpty() ? 0 : rows.get(rows.size() - 1).place();
+  }
+
   private List<Span> lockSpans() {
     List<Span> locks = new ArrayList<>();
     for (Span s : story.spans()) {
@@ -112,7 +122,7 @@ public final class SvgRenderer {
   /** Each bar gets the first track from the left that is free, in the order of their beginnings. */
   private void assignTracks() {
     List<Span> locks = lockSpans();
-    locks.sort(Comparator.comparingInt(Span::from));
+    locks.sort(Comparator.comparingInt(Span::from).thenComparing(Span::to, Comparator.reverseOrder()));
     Map<Integer, List<Integer>> busyUntil = new HashMap<>(); // by lane
     for (Span s : locks) {
       List<Integer> until = busyUntil.computeIfAbsent(s.lane(), lane -> new ArrayList<>());
@@ -175,12 +185,15 @@ public final class SvgRenderer {
     put("</defs>");
     put("<rect class=\"bg\" width=\"%d\" height=\"%d\"/>", width, height);
     put("<text class=\"ti\" x=\"14\" y=\"24\">%s</text>", escaped(title));
+    if (trace.completeFrom() > 1) {
+      put("<text class=\"n\" x=\"14\" y=\"39\">From place %d on: of what came before, some strands' rings have not kept"
+          + " everything.</text>", trace.completeFrom());
+    }
     boxes();
     headers();
     lifelines();
     story.arrows().forEach(this::arrow);
     bars();
-    cut();
     for (int i = 0; i < story.rows().size(); i++) {
       row(i, story.rows().get(i));
     }
@@ -211,6 +224,9 @@ public final class SvgRenderer {
 
   private void headers() {
     for (int i = 0; i < trace.lanes().size(); i++) {
+      if (!shown[i]) {
+        continue;
+      }
       put("<text class=\"t h\" x=\"%d\" y=\"56\">%s</text>", x[i] - 4, escaped(trace.lanes().get(i).name()));
     }
     for (int i = trace.lanes().size(); i < x.length; i++) {
@@ -221,22 +237,14 @@ public final class SvgRenderer {
   }
 
   private void lifelines() {
-    int[] first = new int[x.length];
-    int[] last = new int[x.length];
-    Arrays.fill(first, -1);
-    for (int i = 0; i < story.rows().size(); i++) {
-      int lane = story.rows().get(i).lane();
-      first[lane] = first[lane] < 0 ? i : first[lane];
-      last[lane] = i;
-    }
-    for (int i = trace.lanes().size(); i < x.length; i++) {
-      first[i] = 0;
-      last[i] = story.rows().size() - 1;
-    }
+    int[][] lives = story.lives();
+    int end = story.rows().size() - 1;
     for (int i = 0; i < x.length; i++) {
-      if (first[i] >= 0) {
-        put("<path class=\"life%s\" d=\"M%d %d V%d\"/>", i < trace.lanes().size() ? "" : " off", x[i], y(first[i]),
-            y(last[i]));
+      boolean strand = i < trace.lanes().size();
+      int from = strand ? lives[i][0] : 0;
+      int to = strand ? lives[i][1] : end;
+      if (from <= to && (!strand || shown[i])) {
+        put("<path class=\"life%s\" d=\"M%d %d V%d\"/>", strand ? "" : " off", x[i], y(from), y(to));
       }
     }
   }
@@ -275,23 +283,8 @@ public final class SvgRenderer {
     }
   }
 
-  private void cut() {
-    if (trace.completeFrom() <= 1) {
-      return;
-    }
-    for (int i = 0; i < story.rows().size(); i++) {
-      if (story.rows().get(i).place() >= trace.completeFrom()) {
-        if (i > 0) {
-          put("<path class=\"a cut\" d=\"M10 %d H%d\"><title>above this line some events are missing</title></path>",
-              y(i) - ROW / 2, width - 10);
-        }
-        return;
-      }
-    }
-  }
-
   private void row(int i, Row r) {
-    put("<text class=\"n\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%d</text>", LEFT - 14, y(i) + 4, r.place());
+    put("<text class=\"n\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%d</text>", margin - 14, y(i) + 4, r.place());
     put("<circle class=\"dot\" cx=\"%d\" cy=\"%d\" r=\"2.6\"/>", x[r.lane()], y(i));
     int room = (int) ((end[r.lane()] - x[r.lane()] - 12) / CHAR);
     String all = words(r);

@@ -7,7 +7,7 @@ import java.util.List;
 /** Draws a trace as text: a column a strand, time downward. The same events give the same bytes. */
 public final class TextRenderer {
   private static final int WIDTH_MIN = 14;
-  private static final int WIDTH_MAX = 64;
+  private static final int WIDTH_MAX = 80;
   private static final String RUNS = "│";
   private static final String SLEEPS = "z";
   private static final String WAITS = "×";
@@ -22,30 +22,25 @@ public final class TextRenderer {
   public static String render(Trace trace, String title) {
     Story story = Story.of(trace);
     int lanes = trace.lanes().size();
+    boolean[] shown = story.shown();
     int[] width = widths(story, lanes);
-    int[] first = new int[lanes];
-    int[] last = new int[lanes];
-    Arrays.fill(first, Integer.MAX_VALUE);
-    for (int i = 0; i < story.rows().size(); i++) {
-      int lane = story.rows().get(i).lane();
-      first[lane] = Math.min(first[lane], i);
-      last[lane] = i;
-    }
+    int[][] lives = story.lives();
     String[][] marks = marks(story, lanes);
     StringBuilder b = new StringBuilder(title).append("\n\n");
-    header(b, trace, width);
-    boolean complete = trace.completeFrom() <= 1;
+    if (trace.completeFrom() > 1) {
+      b.append("From place ").append(trace.completeFrom())
+          .append(" on: of what came before, some strands' rings have not kept everything.\n\n");
+    }
+    header(b, trace, width, shown);
     for (int i = 0; i < story.rows().size(); i++) {
       Story.Row row = story.rows().get(i);
-      if (!complete && row.place() >= trace.completeFrom()) {
-        complete = true;
-        b.append("------- before this line some strands' events are missing: their rings had no room left\n");
-      }
       StringBuilder line = new StringBuilder(String.format("%7d", row.place()));
       for (int lane = 0; lane < lanes; lane++) {
-        String cell = lane == row.lane() ? marks[lane][i] + " " + cell(row)
-            : i < first[lane] || i > last[lane] ? "" : marks[lane][i];
-        line.append("  ").append(padded(cell, width[lane]));
+        if (shown[lane]) {
+          String cell = lane == row.lane() ? marks[lane][i] + " " + cell(row)
+              : i < lives[lane][0] || i > lives[lane][1] ? "" : marks[lane][i];
+          line.append("  ").append(padded(cell, width[lane]));
+        }
       }
       b.append(line.toString().stripTrailing()).append('\n');
     }
@@ -53,10 +48,13 @@ public final class TextRenderer {
     return b.toString();
   }
 
-  private static void header(StringBuilder b, Trace trace, int[] width) {
+  private static void header(StringBuilder b, Trace trace, int[] width, boolean[] shown) {
     StringBuilder names = new StringBuilder("  place");
     StringBuilder rule = new StringBuilder("-------");
     for (int i = 0; i < width.length; i++) {
+      if (!shown[i]) {
+        continue;
+      }
       Trace.Lane lane = trace.lanes().get(i);
       names.append("  ").append(padded(lane.name() + " #" + lane.strand(), width[i]));
       rule.append("  ").append("-".repeat(width[i]));

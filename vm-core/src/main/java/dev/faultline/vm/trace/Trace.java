@@ -6,6 +6,8 @@ import dev.faultline.vm.base.PagerReturn;
 import dev.faultline.vm.base.VmProt;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What strands did, merged: the model that pictures are drawn of. A value.
@@ -26,6 +28,14 @@ public record Trace(List<Lane> lanes, List<TraceRecord> records, long completeFr
     lanes = List.copyOf(lanes);
     records = List.copyOf(records);
     names = Map.copyOf(names);
+  }
+
+  /** Returns what comes after a place, with the strands that made a step then. */
+  public Trace after(long place) {
+    List<TraceRecord> later = records.stream().filter(r -> r.place() > place).toList();
+    Set<Integer> strands = later.stream().map(TraceRecord::strand).collect(Collectors.toSet());
+    List<Lane> theirs = lanes.stream().filter(l -> strands.contains(l.strand())).toList();
+    return new Trace(theirs, later, completeFrom <= place + 1 ? 1 : completeFrom, names);
   }
 
   /** Returns the name of a thing. */
@@ -54,11 +64,11 @@ public record Trace(List<Lane> lanes, List<TraceRecord> records, long completeFr
     for (int i = 0; i < args.size(); i++) {
       String place = "{" + args.get(i).name() + "}";
       if (text.contains(place)) {
-        text = text.replace(place, value(args.get(i).type(), r.arg(i)));
+        text = text.replace(place, value(args.get(i), r.arg(i)));
       }
     }
     long line = line(r);
-    return (line == 0 ? "" : ":" + line + " ") + text.stripTrailing();
+    return (line == 0 ? "" : ":" + line + " ") + text.strip();
   }
 
   /** Returns the line of the seed at which a step is made, or 0. */
@@ -71,18 +81,19 @@ public record Trace(List<Lane> lanes, List<TraceRecord> records, long completeFr
     return last >= 0 && args.get(last).type() == ArgType.LINE ? r.arg(last) : 0;
   }
 
-  private String value(ArgType type, long v) {
-    return switch (type) {
+  private String value(TraceEvent.Arg arg, long v) {
+    return switch (arg.type()) {
       case SUBJECT -> name(v);
       case STRAND -> strandName(v);
-      default -> plainValue(type, v);
+      case FLAG -> v == 0 ? "" : arg.name();
+      default -> plainValue(arg.type(), v);
     };
   }
 
   /** Returns a value that needs no names in words. */
   static String plainValue(ArgType type, long v) {
     return switch (type) {
-      case ADDRESS, BYTES -> "0x" + Long.toHexString(v);
+      case ADDRESS, BYTES, WORD -> "0x" + Long.toHexString(v);
       case COUNT, CPU, BLOCK, LINE -> Long.toString(v);
       case PROTECTION -> VmProt.toString((int) v);
       case QUEUE -> element(QUEUES, v);

@@ -70,9 +70,9 @@ public enum TraceEvent {
   PAGEOUT("Pageout", BEGIN, "pageout of {object}+{offset}, {pages} pages",
       arg("object", ArgType.SUBJECT), arg("offset", ArgType.BYTES), arg("pages", ArgType.COUNT)),
   PAGEOUT_END("PageoutEnd", END, "pageout is {result}", arg("result", ArgType.PAGER_RESULT)),
-  DISK_SUBMIT("DiskSubmit", STEP, "disk: asks for {blocks} blocks from {block}, write {write}",
+  DISK_SUBMIT("DiskSubmit", STEP, "disk request: {blocks} blocks from {block} {write}",
       arg("block", ArgType.BLOCK), arg("blocks", ArgType.COUNT), arg("write", ArgType.FLAG)),
-  DISK_DONE("DiskDone", STEP, "disk: done with {blocks} blocks from {block}, error {error}",
+  DISK_DONE("DiskDone", STEP, "disk done: {blocks} blocks from {block} {error}",
       arg("block", ArgType.BLOCK), arg("blocks", ArgType.COUNT), arg("error", ArgType.FLAG)),
 
   // ---- mappings
@@ -90,7 +90,7 @@ public enum TraceEvent {
   LOCK_MISSED("LockMissed", STEP, "tries {lock} in vain", arg("lock", ArgType.SUBJECT)),
   UNLOCK("Unlock", STEP, "-{lock} {mode}", arg("lock", ArgType.SUBJECT), arg("mode", ArgType.MODE)),
   SLEEP("Sleep", BEGIN, "sleeps on {channel}: {why}", arg("channel", ArgType.SUBJECT), arg("why", ArgType.SUBJECT)),
-  WOKEN("SleepEnd", END, "awake; time was up {timeout}", arg("timeout", ArgType.FLAG)),
+  WOKEN("SleepEnd", END, "awake {timeout}", arg("timeout", ArgType.FLAG)),
   WAKEUP("Wakeup", STEP, "wakeup of {channel}", arg("channel", ArgType.SUBJECT)),
   WAKES("Wakes", STEP, "wakes {strand}", arg("strand", ArgType.STRAND)),
 
@@ -101,7 +101,7 @@ public enum TraceEvent {
       arg("free", ArgType.COUNT), arg("cached", ArgType.COUNT)),
   DAEMON_PASS("DaemonPass", BEGIN, "daemon: pass; free {free}, cached {cached}",
       arg("free", ArgType.COUNT), arg("cached", ArgType.COUNT)),
-  DAEMON_PASS_END("DaemonPassEnd", END, "daemon: pass ends; free {free}, cached {cached}, progress {progress}",
+  DAEMON_PASS_END("DaemonPassEnd", END, "daemon: pass ends; free {free}, cached {cached} {progress}",
       arg("free", ArgType.COUNT), arg("cached", ArgType.COUNT), arg("progress", ArgType.FLAG)),
 
   // ---- processes
@@ -112,6 +112,10 @@ public enum TraceEvent {
   EXEC("Exec", STEP, "{process} execs", arg("process", ArgType.SUBJECT)),
   EXIT("Exit", STEP, "{process} exits", arg("process", ArgType.SUBJECT)),
   KILL("Kill", STEP, "kills {process} for want of memory", arg("process", ArgType.SUBJECT)),
+  LOAD("UserLoad", STEP, "loads {value} from {address}",
+      arg("address", ArgType.ADDRESS), arg("value", ArgType.WORD)),
+  STORE("UserStore", STEP, "stores {value} at {address}",
+      arg("address", ArgType.ADDRESS), arg("value", ArgType.WORD)),
   RUN("Dispatch", STEP, "runs on cpu {cpu}", arg("cpu", ArgType.CPU));
 
   /** How an event stands to others. */

@@ -10,6 +10,8 @@ public enum TraceKind {
   PMAP("pmap", true),
   FILE("file", true),
   PROCESS("pid", true),
+  /** A transfer between memory and disk, which whoever waits for it sleeps on. */
+  TRANSFER("transfer", true),
   /** Something that is slept on and is none of the others. */
   CHANNEL("channel", true),
   /** A row of the fault handler's decision table. */

@@ -1,6 +1,8 @@
 package dev.faultline.vm.trace;
 
 import dev.faultline.hw.strand.Strand;
+import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,6 +52,11 @@ public final class Tracer {
   /** Returns the rings, or null if none are kept. */
   public @Nullable EventRings rings() {
     return rings;
+  }
+
+  /** Returns the last {@code n} events of each strand, a line each; see {@link EventRings#lastEvents}. Empty if off. */
+  public Map<String, List<String>> lastEvents(int n) {
+    return rings == null ? Map.of() : rings.lastEvents(n);
   }
 
   public void event(TraceEvent e) {

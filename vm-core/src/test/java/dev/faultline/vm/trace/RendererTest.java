@@ -6,6 +6,8 @@ import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
 import java.io.StringReader;
+import java.util.List;
+import java.util.Map;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.xml.sax.InputSource;
@@ -80,7 +82,7 @@ final class RendererTest {
                  12  z                                   │ shoots pmap 1 at 0x1000, 0x1000
                  13  z                                   │ purges TLB 1 of pmap 1
                  14  z                                   │ -O(3)  []
-                 15  │ awake; time was up no
+                 15  │ awake
                  16  │ :284 claims page 5 of object 3
                  17  │ fault ends: SUCCESS
 
@@ -90,10 +92,31 @@ final class RendererTest {
   }
 
   @Test
-  void text_saysWhereEventsAreMissing() {
-    assertThat(TextRenderer.render(story(8), "t"))
-        .contains("before this line some strands' events are missing")
+  void text_beginsWhereNothingIsMissing() {
+    assertThat(TextRenderer.render(story(4), "t"))
+        .contains("From place 11 on: of what came before", "     11  │")
+        .doesNotContain("fault at", "wakeup of");
+    assertThat(SvgRenderer.render(story(4), "t"))
+        .contains("From place 11 on", "wakes pid 1")
         .doesNotContain("fault at");
+  }
+
+  /** What is known from before the first row is not drawn, but lasts: here strand 0 sleeps, and 2 is gone. */
+  @Test
+  void text_knowsWhoSleepsSinceBefore() {
+    Trace t = new Trace(
+        List.of(new Trace.Lane(0, "sleeper"), new Trace.Lane(1, "other"), new Trace.Lane(2, "gone")),
+        List.of(new TraceRecord(2, 0, TraceEvent.SLEEP, 0, 0, 0), new TraceRecord(3, 2, TraceEvent.FREE, 0, 0, 0),
+            new TraceRecord(7, 1, TraceEvent.LOCK, TraceKind.codeOf(O), 0, 0),
+            new TraceRecord(8, 1, TraceEvent.UNLOCK, TraceKind.codeOf(O), 0, 0)),
+        7,
+        Map.of());
+    assertThat(TextRenderer.render(t, "t").lines().skip(4).limit(3))
+        .containsExactly(
+            "  place  sleeper #0      other #1",
+            "-------  --------------  --------------",
+            "      7  z               │ ±O(3)  []");
+    assertThat(SvgRenderer.render(t, "t")).contains("class=\"sleep\"", ">other<").doesNotContain(">gone<");
   }
 
   @Test

@@ -23,7 +23,15 @@ public record ScenarioProgram(Scenario scenario, Mode mode, Set<Defect> defects)
 
   @Override
   public Trial begin(Strands strands) {
-    ScenarioWorld world = ScenarioWorld.of(scenario, mode, defects, strands);
+    return trial(ScenarioWorld.of(scenario, mode, defects, strands), () -> {});
+  }
+
+  /**
+   * Returns the trial of a world that is set up.
+   *
+   * @param beforeCheck what is done when the actors have ended
+   */
+  static Trial trial(ScenarioWorld world, Runnable beforeCheck) {
     List<Trial.Actor> actors = new ArrayList<>();
     for (ScenarioActor a : world.actors()) {
       actors.add(new Trial.Actor(a.name(), a::prepare, a::run, a::finish));
@@ -36,6 +44,7 @@ public record ScenarioProgram(Scenario scenario, Mode mode, Set<Defect> defects)
 
       @Override
       public void check() {
+        beforeCheck.run();
         world.settle();
       }
 
