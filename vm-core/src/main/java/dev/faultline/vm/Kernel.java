@@ -90,8 +90,8 @@ public final class Kernel implements AutoCloseable {
     }
     int frames = config.machine().frames();
     int buckets = Math.min(256, Integer.highestOneBit(Math.max(4, frames / 4)));
-    domain = new SyncDomain(config.mode(), config.defects(), world, machine.clock(), config.witness(), buckets,
-        Event.count(), tracer);
+    domain = new SyncDomain(config.mode(), config.defects(), world, machine.clock(), config.witness(),
+        config.ownership(), buckets, Event.count(), tracer);
     pages = new ResidentPages(domain, machine.memory(), config.thresholds(), config.machine().stamps(),
         config.poison());
     if (config.allocationFaults() != null) {

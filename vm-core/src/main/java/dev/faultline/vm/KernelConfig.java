@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param cacheMax vm_object_cache_max: objects without references that are kept
  * @param daemons what there is besides the page daemon, and what a process costs
  * @param witness whether lock order is checked
+ * @param ownership whether it is registered who holds pages and objects
  * @param poison what freed frames are filled with; 0 for nothing
  * @param probe sees the fault handler's decisions, or null
  * @param allocationFaults refuses allocations for a test, or null
@@ -41,6 +42,7 @@ public record KernelConfig(
     int cacheMax,
     DaemonOptions daemons,
     boolean witness,
+    boolean ownership,
     long poison,
     @Nullable FaultProbe probe,
     @Nullable AllocationFaults allocationFaults,
@@ -91,6 +93,7 @@ public record KernelConfig(
     private int cacheMax = -1;
     private DaemonOptions daemons = DaemonOptions.DEFAULT;
     private boolean witness;
+    private boolean ownership;
     private long poison;
     private @Nullable FaultProbe probe;
     private @Nullable AllocationFaults allocationFaults;
@@ -154,6 +157,12 @@ public record KernelConfig(
       return this;
     }
 
+    /** Registers who holds pages and objects; a hold that is wrong ends the kernel. */
+    public Builder ownership(boolean on) {
+      ownership = on;
+      return this;
+    }
+
     public Builder poison(long pattern) {
       poison = pattern;
       return this;
@@ -185,7 +194,7 @@ public record KernelConfig(
       int cache = cacheMax < 0 ? defaultCacheMax(machine.frames()) : cacheMax;
       int bufs = buffers < 0 ? defaultBuffers(machine.frames()) : buffers;
       return new KernelConfig(
-          machine, mode, defects, swapPages, t, bufs, blockChunks, cache, daemons, witness, poison, probe,
+          machine, mode, defects, swapPages, t, bufs, blockChunks, cache, daemons, witness, ownership, poison, probe,
           allocationFaults, trace);
     }
   }

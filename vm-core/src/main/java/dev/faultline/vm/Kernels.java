@@ -17,18 +17,30 @@ final class Kernels {
     try {
       KThread made = Strand.current().context == null ? new KThread(domain, name, false) : null;
       domain.token().enter();
+      boolean ok = false;
       try {
-        return body.get();
+        T result = body.get();
+        ok = true;
+        return result;
       } finally {
         domain.token().leave();
         if (made != null) {
-          made.end();
+          end(made, ok);
         }
       }
     } finally {
       if (attach) {
         domain.strands().detach();
       }
+    }
+  }
+
+  /** Ends a thread that was made for the call; one that something was thrown on may still hold anything. */
+  private static void end(KThread t, boolean ok) {
+    if (ok) {
+      t.end();
+    } else {
+      t.abandon();
     }
   }
 }

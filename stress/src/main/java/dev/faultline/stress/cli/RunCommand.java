@@ -128,6 +128,7 @@ final class RunCommand implements Callable<Integer> {
   private KernelConfig config(VmProgram program, long seed) {
     return machine.kernel(KernelRun.fileBlocks(program, machine.pageSize), seed)
         .witness(check)
+        .ownership(check)
         .trace(trace.options(check ? TraceOptions.rings(LAST_EVENTS) : TraceOptions.NONE))
         .build();
   }

@@ -47,7 +47,7 @@ public final class R05_FlagWord {
       w.enter();
       meeting.arrive();
       o.lock.lock();
-      m.busyToIo();
+      m.busyToIo("an I/O");
       o.lock.unlock();
     }
 

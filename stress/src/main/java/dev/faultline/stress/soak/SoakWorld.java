@@ -136,6 +136,7 @@ public record SoakWorld(
             .swapPages(swapPages)
             .daemons(daemons)
             .witness(true)
+            .ownership(true)
             .poison(POISON);
     for (Defect d : defects) {
       b.defect(d);

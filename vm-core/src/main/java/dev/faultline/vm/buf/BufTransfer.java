@@ -39,9 +39,9 @@ final class BufTransfer extends FileTransfer {
         m.clearDirty(chunks[i]);
         m.setValid(m.valid() | chunks[i]);
       }
-      resident.endIo(m);
+      resident.endIo(m, buf);
     }
-    o.pipDown(pages.length);
+    o.pipDown(pages.length, buf);
   }
 
   @Override

@@ -11,6 +11,7 @@ import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.page.VmPageQueues;
 import dev.faultline.vm.pager.FileIo;
 import dev.faultline.vm.pager.Vnode;
+import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
 import java.util.Arrays;
@@ -100,14 +101,14 @@ final class BufferPages {
           continue;
         }
         if (m == null) {
-          m = pages.alloc(o, firstPage(b) + (long) i * pageSize, AllocClass.NORMAL);
+          m = pages.alloc(o, firstPage(b) + (long) i * pageSize, AllocClass.NORMAL, HoldReason.BUFFER);
           if (m == null) {
             unbusy(b, i);
             return false;
           }
           m.clearZero();
         } else {
-          m.setBusy(t);
+          m.setBusy(t, HoldReason.BUFFER);
         }
         b.pages[i++] = m;
       }
@@ -172,8 +173,8 @@ final class BufferPages {
           if (m.pvFlags != 0) { // a mapped page is wholly valid, but with H-PARTIAL
             pages.mappings().protect(m, VmProt.NONE);
           }
-          m.addBusyCount(1);
-          o.pipUp(1);
+          m.addBusyCount(1, b);
+          o.pipUp(1, HoldReason.BUFFER, b);
           ms[n] = m;
           missing[n++] = lacks & ~absent;
         }
@@ -272,7 +273,7 @@ final class BufferPages {
       o.lock.lock();
       try {
         awaitIdle(o, m);
-        m.setBusy(t);
+        m.setBusy(t, HoldReason.BUFFER);
         m.clearZero();
       } finally {
         o.lock.unlock();
@@ -349,8 +350,8 @@ final class BufferPages {
         pages.testDirty(m);
         int dirty = chunks(b, i, start, start + blockSize) & m.dirty() & m.valid();
         if (dirty != 0 && io.placeToWrite(o, v, m) >= 0) {
-          m.addBusyCount(1);
-          o.pipUp(1);
+          m.addBusyCount(1, b);
+          o.pipUp(1, HoldReason.BUFFER, b);
           ms[n] = m;
           chunks[n++] = dirty;
         }

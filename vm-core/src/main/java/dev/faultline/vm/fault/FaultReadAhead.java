@@ -6,6 +6,7 @@ import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.trace.TraceEvent;
 import org.jspecify.annotations.Nullable;
 
@@ -131,7 +132,7 @@ final class FaultReadAhead {
         f.marray[i] = m;
         continue;
       }
-      VmPage p = pages.alloc(o, start + (long) i * pageSize, AllocClass.NORMAL);
+      VmPage p = pages.alloc(o, start + (long) i * pageSize, AllocClass.NORMAL, HoldReason.READ_AHEAD);
       if (!d(Decision.D76, p == null)) {
         f.marray[i] = p;
         continue;

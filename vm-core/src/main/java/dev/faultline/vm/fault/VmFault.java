@@ -17,6 +17,7 @@ import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.page.VmPageQueues;
 import dev.faultline.vm.pmap.PmapModule;
+import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.trace.TraceEvent;
 import dev.faultline.vm.trace.Tracer;
@@ -178,8 +179,8 @@ public final class VmFault {
     f.m = null;
 
     f.firstObject.lock.lock(); // F4; handed from level to level
-    f.firstObject.referenceLocked();
-    f.firstObject.pipUp(1);
+    f.firstObject.pinLocked(HoldReason.FAULT);
+    f.firstObject.pipUp(1, HoldReason.FAULT);
     f.object = f.firstObject;
     f.offset = f.firstOffset;
 
@@ -256,7 +257,7 @@ public final class VmFault {
         at(FaultPoint.BETWEEN_LEVELS);
       }
       next.lock.lock(); // F11: downward
-      next.pipUp(1); // before the current level loses its pip (R13)
+      next.pipUp(1, HoldReason.FAULT); // before the current level loses its pip (R13)
       if (!hPipOrder) {
         leave(current, f);
       }
@@ -284,11 +285,12 @@ public final class VmFault {
         return awaitMemoryForCached(f, m, gen);
       }
     }
-    m.setBusy(f.thread);
+    m.setBusy(f.thread, HoldReason.FAULT);
     tracer.event(TraceEvent.CLAIM, m, f.object, 284);
     if (!hNoUnqueue) { // INV2
       queues.unqueue(m);
     }
+    pages.checkClaim(m);
     if (wasCached) {
       f.thread.count(Event.REACTIVATED);
     }
@@ -316,7 +318,7 @@ public final class VmFault {
     }
     pipDown(o);
     o.lock.unlock();
-    f.firstObject.deallocate();
+    f.firstObject.unpin();
     return Step.RETRY;
   }
 
@@ -326,7 +328,7 @@ public final class VmFault {
    */
   private Step awaitMemoryForCached(FaultState f, VmPage m, long gen) {
     if (hCacheWait) {
-      m.setBusy(f.thread);
+      m.setBusy(f.thread, HoldReason.FAULT);
       unlockAndDeallocate(f);
       Step step = awaitMemory(f, gen);
       pages.wakeup(m); // whoever owns it by now
@@ -357,7 +359,7 @@ public final class VmFault {
     }
     VmPage m =
         pages.alloc(f.object, f.offset, d(Decision.D18, f.vp != null) ? AllocClass.NORMAL
-            : AllocClass.NORMAL | AllocClass.ZERO);
+            : AllocClass.NORMAL | AllocClass.ZERO, HoldReason.FAULT);
     f.m = m;
     if (d(Decision.D19, m == null)) {
       // Our own placeholder's free is no news: taken for some, it would have us try again for ever where one page is
@@ -548,6 +550,7 @@ public final class VmFault {
       }
     }
     d(Decision.D36, !m.isActive());
+    pages.checkClaim(m);
     queues.activate(m); // only now: the last wired mapping may just have gone, and left the page on no queue
     wake(m);
     pipDown(source);
@@ -560,7 +563,7 @@ public final class VmFault {
     f.object.lock.lock();
     f.object.pipDown(1); // D6 cannot matter: O is held until our pip is back (R16)
     f.object.collapse();
-    f.object.pipUp(1);
+    f.object.pipUp(1, HoldReason.FAULT);
   }
 
   // ------------------------------------------------------------------------------------------ relookup, :544-595
@@ -629,6 +632,7 @@ public final class VmFault {
       f.look.pmap().unwire(f.va); // the mapping's own unit, if it has one (W3)
     }
     o.lock.lock(); // F16
+    pages.checkClaim(m);
     queues.lock.lock();
     try {
       if (newlyWired && (f.changeWiring || !hUnwire0)) { // 1995 wires in wiring only (R23)
@@ -653,14 +657,14 @@ public final class VmFault {
     wake(m); // F17
     pipDown(o);
     boolean top = o == f.firstObject;
-    boolean dropped = top && o.tryDropReferenceLocked(); // F18 where it has no consequence
+    boolean dropped = top && o.tryUnpinLocked(); // F18 where it has no consequence
     o.lock.unlock();
     if (d(Decision.D50, !top)) {
       dropPlaceholder(f);
     }
     unlockMapAndVnode(f);
     if (!dropped) {
-      f.firstObject.deallocate();
+      f.firstObject.unpin();
     }
   }
 
@@ -676,6 +680,7 @@ public final class VmFault {
 
   /** RELEASE_PAGE. Caller holds O(m.object). */
   private void releasePage(VmPage m) {
+    pages.checkClaim(m);
     wake(m);
     queues.lock.lock();
     try {
@@ -735,6 +740,6 @@ public final class VmFault {
     f.object.lock.unlock();
     dropPlaceholder(f);
     unlockMapAndVnode(f);
-    f.firstObject.deallocate();
+    f.firstObject.unpin();
   }
 }

@@ -15,6 +15,7 @@ import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pmap.Pmap;
+import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.trace.TraceEvent;
 import java.util.Set;
@@ -193,7 +194,7 @@ public final class VmFaultWire implements Wiring {
     KThread t = KThread.current();
     while (true) {
       o.lock.lock();
-      VmPage m = pages.alloc(o, offset, AllocClass.NORMAL);
+      VmPage m = pages.alloc(o, offset, AllocClass.NORMAL, HoldReason.FORK_COPY);
       o.lock.unlock();
       if (!d(Decision.D58, m == null)) {
         return m;

@@ -12,6 +12,7 @@ import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pmap.Pmap;
 import dev.faultline.vm.sync.KMutex;
+import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import java.util.ArrayList;
@@ -183,7 +184,7 @@ public final class KernelMemory {
     KThread t = KThread.current();
     while (true) {
       kernelObject.lock.lock();
-      VmPage m = pages.alloc(kernelObject, offset, AllocClass.NORMAL);
+      VmPage m = pages.alloc(kernelObject, offset, AllocClass.NORMAL, HoldReason.KERNEL);
       kernelObject.lock.unlock();
       if (m != null) {
         return m;
@@ -266,7 +267,7 @@ public final class KernelMemory {
     long from = start - kmemMap.min();
     for (long offset = from; offset < from + size; offset += pageSize) {
       kmemObject.lock.lock();
-      VmPage m = pages.alloc(kmemObject, offset, allocClass);
+      VmPage m = pages.alloc(kmemObject, offset, allocClass, HoldReason.KERNEL);
       kmemObject.lock.unlock();
       if (m == null) {
         return got;

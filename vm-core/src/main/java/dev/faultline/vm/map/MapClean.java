@@ -5,6 +5,7 @@ import dev.faultline.vm.object.ChainVnode;
 import dev.faultline.vm.object.ObjectPages;
 import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.sync.KThread;
 
 /**
  * vm_map_clean, and what it does with each piece of its range. M read is held, of the share map too; V is taken after
@@ -42,7 +43,11 @@ final class MapClean implements VmMap.PieceVisitor {
       }
       MapClean c = new MapClean(map.maps.ranges(), wait, invalidate);
       for (VmMapEntry e = map.entries.firstEndingAbove(from); e != map.entries.header && e.start < to; e = e.next) {
-        MapPieces.pieces(e, Math.max(from, e.start), Math.min(to, e.end), c);
+        VmMapEntry entry = e;
+        KThread.current().mayWaitUnderMap("msync", () -> {
+          MapPieces.pieces(entry, Math.max(from, entry.start), Math.min(to, entry.end), c);
+          return c;
+        });
       }
       return c.failed ? KernReturn.FAILURE : KernReturn.SUCCESS;
     } finally {

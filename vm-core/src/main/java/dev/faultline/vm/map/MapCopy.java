@@ -5,6 +5,7 @@ import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.sync.KThread;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -143,7 +144,8 @@ final class MapCopy {
     assert d.wiredCount == 0;
     assert d.object == null;
     if (s.wiredCount != 0) { // wired memory is copied at once
-      return src.maps.wiring().copyEntry(dst, src, d, s) ? KernReturn.SUCCESS : KernReturn.RESOURCE_SHORTAGE;
+      boolean copied = KThread.current().mayWaitUnderMap("fork", () -> src.maps.wiring().copyEntry(dst, src, d, s));
+      return copied ? KernReturn.SUCCESS : KernReturn.RESOURCE_SHORTAGE;
     }
     VmObject o = s.object;
     if (o == null) { // never touched: nothing to share

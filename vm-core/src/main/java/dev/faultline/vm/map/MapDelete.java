@@ -2,6 +2,7 @@ package dev.faultline.vm.map;
 
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.object.VmObject;
+import dev.faultline.vm.sync.KThread;
 
 /**
  * Unmapping.
@@ -28,10 +29,8 @@ final class MapDelete {
         MapWiring.unwireEntry(map, e);
       }
       VmObject o = e.object;
-      if (o != null && o.isKernel()) {
-        map.maps.ranges().remove(o, e.offset, e.offset + (e.end - e.start), false);
-      } else if (o != null && !map.isMain()) { // whoever maps it through this share map is not known
-        map.maps.ranges().pmapRemove(o, e.offset, e.offset + (e.end - e.start));
+      if (o != null && (o.isKernel() || !map.isMain())) {
+        unmapEverywhere(map, o, e);
       }
       last = e;
     }
@@ -47,6 +46,18 @@ final class MapDelete {
     if (o != null) {
       o.removed(map, start, end);
     }
+  }
+
+  /** Ends the translations of an entry of which not all mappers are known. Waits for busy pages. */
+  private static void unmapEverywhere(VmMap map, VmObject o, VmMapEntry e) {
+    KThread.current().mayWaitUnderMap("delete", () -> {
+      if (o.isKernel()) {
+        map.maps.ranges().remove(o, e.offset, e.offset + (e.end - e.start), false);
+      } else { // whoever maps it through this share map is not known
+        map.maps.ranges().pmapRemove(o, e.offset, e.offset + (e.end - e.start));
+      }
+      return o;
+    });
   }
 
   /** Drops the references of an entry that is in no list any more, once no map is locked (R29). */

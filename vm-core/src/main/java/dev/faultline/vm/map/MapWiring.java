@@ -2,6 +2,7 @@ package dev.faultline.vm.map;
 
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.sync.KThread;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -86,7 +87,7 @@ final class MapWiring {
       map.lock.setRecursive();
       map.downgrade();
     }
-    KernReturn r = faultIn(map, region); // pass 2
+    KernReturn r = KThread.current().mayWaitUnderMap("wiring", () -> faultIn(map, region)); // pass 2
     if (kernel) {
       map.lockWrite();
     }

@@ -4,6 +4,7 @@ import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.trace.TraceEvent;
 import org.jspecify.annotations.Nullable;
@@ -90,9 +91,9 @@ final class Collapse {
     }
     if (b.type() == ObjectType.SWAP) {
       SwapTransfer swap = o.module.swapTransfer();
-      b.pipUp(1);
+      b.pipUp(1, HoldReason.SWAP_TRANSFER);
       if (o.type() == ObjectType.SWAP) {
-        o.pipUp(1);
+        o.pipUp(1, HoldReason.SWAP_TRANSFER);
         swap.copy(b, o, o.backingOffset);
         o.pipDown(1);
       } else {
@@ -104,6 +105,7 @@ final class Collapse {
     relink(o, b);
     b.backing = null;
     b.refCount = 0;
+    VmObjects.ended(b);
     o.module.unlist(b);
     KThread.current().count(Event.COLLAPSES);
     o.module.tracer.event(TraceEvent.COLLAPSE, o, b);

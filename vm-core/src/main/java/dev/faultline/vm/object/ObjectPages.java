@@ -3,6 +3,7 @@ package dev.faultline.vm.object;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.sync.HoldReason;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -82,7 +83,7 @@ public final class ObjectPages {
       return true;
     }
     boolean ok = true;
-    o.pipUp(1);
+    o.pipUp(1, HoldReason.CLEAN);
     if (whole) {
       o.setWriteable(false); // before write-protecting, and busy pages are waited for (R17)
     }
@@ -171,7 +172,7 @@ public final class ObjectPages {
    */
   public void remove(VmObject o, long start, long end, boolean cleanOnly) {
     o.lock.lock();
-    o.pipUp(1);
+    o.pipUp(1, HoldReason.REMOVE);
     for (long offset : offsets(o, start, end)) {
       VmPage m = awaitIdle(o, offset, "vmopar");
       if (m == null || m.bmapped() != 0) {
@@ -214,7 +215,7 @@ public final class ObjectPages {
   /** vm_object_pmap_remove: unmaps the resident pages of a range from everybody, waiting for busy ones. */
   public void pmapRemove(VmObject o, long start, long end) {
     o.lock.lock();
-    o.pipUp(1);
+    o.pipUp(1, HoldReason.UNMAP);
     for (long offset : offsets(o, start, end)) {
       VmPage m = awaitIdle(o, offset, "vmopmr");
       if (m != null) {

@@ -3,6 +3,10 @@ package dev.faultline.vm.object;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.page.PageOwner;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.sync.HoldKind;
+import dev.faultline.vm.sync.HoldReason;
+import dev.faultline.vm.sync.Holders;
+import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.trace.TraceEvent;
 import org.jspecify.annotations.Nullable;
 
@@ -232,6 +236,10 @@ public final class VmObject extends PageOwner {
   /** Adds a reference; one to a cached object revives it. Caller holds O. */
   public void referenceLocked() {
     assert lock.isHeld();
+    Holders h = holders();
+    if (h != null) {
+      h.touched();
+    }
     if (isDead()) {
       throw KernelPanic.of("vm_object_reference: dead object", this);
     }
@@ -249,22 +257,94 @@ public final class VmObject extends PageOwner {
     module.deallocate(this);
   }
 
-  /** Raises paging_in_progress. Caller holds O. */
+  /**
+   * Adds a reference that the calling thread will drop itself, with {@link #unpin}. Caller holds O.
+   *
+   * @param why for the ownership registry
+   */
+  public void pinLocked(HoldReason why) {
+    referenceLocked();
+    Holders h = holders();
+    if (h != null) {
+      h.acquire(HoldKind.REFERENCE, KThread.current(), why, 1, 0);
+    }
+  }
+
+  /** Drops a reference that {@link #pinLocked} added; as {@link #deallocate}. */
+  public void unpin() {
+    forgetPin();
+    deallocate();
+  }
+
+  /** Drops a reference that {@link #pinLocked} added, as {@link #tryDropReferenceLocked}. Caller holds O. */
+  public boolean tryUnpinLocked() {
+    if (!tryDropReferenceLocked()) {
+      return false;
+    }
+    forgetPin();
+    return true;
+  }
+
+  /** The calling thread's reference is from here on like any other. */
+  void forgetPin() {
+    Holders h = holders();
+    if (h != null) {
+      h.release(HoldKind.REFERENCE, KThread.current(), 1, 0);
+    }
+  }
+
+  /** Raises paging_in_progress, the calling thread's, for no reason that is named. Caller holds O. */
   public void pipUp(int n) {
+    pipUp(n, HoldReason.UNNAMED);
+  }
+
+  /** Raises paging_in_progress, the calling thread's. Caller holds O. */
+  public void pipUp(int n, HoldReason why) {
+    pipUp(n, why, null);
+  }
+
+  /** Raises paging_in_progress in the name of {@code holder}, no thread; null for the caller. Caller holds O. */
+  public void pipUp(int n, HoldReason why, @Nullable Object holder) {
     assert lock.isHeld();
     assert pip >= 0;
     pip += n;
     module.tracer.event(TraceEvent.PIP_UP, this, pip);
+    Holders h = holders();
+    if (h != null) {
+      h.acquire(HoldKind.PIP, holder == null ? KThread.current() : holder, why, n, 0);
+      h.agrees(HoldKind.PIP, pip);
+    }
   }
 
-  /** vm_object_pip_wakeup, {@code n} times. Caller holds O. */
-  public void pipDown(int n) {
+  /** Hands {@code n} of the calling thread's pip to a transfer, whose end gives them up. Caller holds O. */
+  public void handPip(int n, Object transfer) {
     assert lock.isHeld();
+    Holders h = holders();
+    if (h != null) {
+      h.hand(HoldKind.PIP, KThread.current(), HoldKind.PIP, transfer, n);
+    }
+  }
+
+  /** vm_object_pip_wakeup, {@code n} times: gives up pip of the calling thread's. Caller holds O. */
+  public void pipDown(int n) {
+    pipDown(n, null);
+  }
+
+  /** vm_object_pip_wakeup, {@code n} times, in the name of a transfer that holds it; null for the caller. */
+  public void pipDown(int n, @Nullable Object holder) {
+    assert lock.isHeld();
+    Holders h = holders();
+    if (h != null) {
+      h.release(HoldKind.PIP, holder == null ? KThread.current() : holder, n, 0);
+    }
     if (pip < n) {
       throw KernelPanic.of("vm_object_pip_wakeup: pip below zero", this);
     }
     pip -= n;
     module.tracer.event(TraceEvent.PIP_DOWN, this, pip);
+    if (h != null) {
+      h.agrees(HoldKind.PIP, pip);
+    }
     if (pip == 0 && (flags & PIPWNT) != 0) { // D6
       flags &= ~PIPWNT;
       module.domain().sleepQueues().wakeup(this);

@@ -8,10 +8,13 @@ import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.sync.HoldReason;
+import dev.faultline.vm.sync.Holders;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceEvent;
 import dev.faultline.vm.trace.Tracer;
 import java.util.EnumMap;
@@ -215,6 +218,10 @@ public final class VmObjects {
   private @Nullable VmObject release(VmObject o) {
     while (true) {
       o.lock.lock();
+      Holders h = o.holders();
+      if (h != null) {
+        h.touched();
+      }
       if (o.refCount <= 0) {
         throw KernelPanic.of("vm_object_deallocate: no reference", o);
       }
@@ -242,7 +249,7 @@ public final class VmObjects {
         pause();
         continue;
       }
-      r.refCount++; // the pin: from here on r stays, whatever is let go
+      r.pinLocked(HoldReason.COLLAPSE_PIN); // from here on r stays, whatever is let go
       return collapseFromBelow(o, r);
     }
   }
@@ -275,6 +282,7 @@ public final class VmObjects {
       }
       r.lock.lock(); // o may be gone: it is only compared until r is seen to be still backed by it
       if (r.backing != o) {
+        r.forgetPin(); // dropped next
         r.lock.unlock();
         return r;
       }
@@ -282,6 +290,7 @@ public final class VmObjects {
     }
     o.lock.unlock();
     r.collapse();
+    r.forgetPin(); // dropped next
     r.lock.unlock();
     return r;
   }
@@ -441,6 +450,9 @@ public final class VmObjects {
       b.lock.unlock();
     }
     ChainVnode v = o.type() == ObjectType.VNODE ? o.chainVnode() : null;
+    if (v != null) {
+      KThread.current().provides(WaitClass.DEAD_OBJECT, true);
+    }
     while (true) {
       while (o.pip != 0) {
         o.sleepOnPip("objtrm");
@@ -467,15 +479,25 @@ public final class VmObjects {
     }
     b = o.backing; // a collapse of o is impossible now, but read it again rather than argue
     o.backing = null;
+    ended(o);
     o.lock.unlock();
     if (v != null || o.type() == ObjectType.DEVICE) {
       pager(o.type()).detached(o);
     }
     if (v != null) {
       v.unlock();
+      KThread.current().provides(WaitClass.DEAD_OBJECT, false);
     }
     unlist(o);
     return b;
+  }
+
+  /** From here on nobody touches the object (I-31). Caller holds O. */
+  static void ended(VmObject o) {
+    Holders h = o.holders();
+    if (h != null) {
+      h.end();
+    }
   }
 
   private void freePages(VmObject o) {

@@ -11,6 +11,7 @@ import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.NamedChannel;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceEvent;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -75,7 +76,7 @@ public final class FreeList {
   private volatile boolean daemonStarted; // set by the first kick
 
   /** What processes in want of memory sleep on. */
-  public final NamedChannel freeChannel = new NamedChannel("free memory", 1);
+  public final NamedChannel freeChannel = new NamedChannel("free memory", 1, WaitClass.MEMORY);
 
   /** What the page daemon sleeps on. */
   public final NamedChannel daemonChannel = new NamedChannel("pageout daemon", 2);

@@ -1,10 +1,12 @@
 package dev.faultline.vm.page;
 
 import dev.faultline.vm.sync.Channel;
+import dev.faultline.vm.sync.Holders;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SubOrdered;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceKind;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +16,7 @@ public abstract class PageOwner implements Channel, SubOrdered {
   public final KMutex lock;
 
   private final int id; // (C)
+  private final @Nullable Holders holders; // (C) null where the ownership registry is off
   @Nullable VmPage memqHead; // (O) resident pages in order of insertion
   @Nullable VmPage memqTail; // (O)
   int residentPageCount; // (O) I-10
@@ -21,6 +24,7 @@ public abstract class PageOwner implements Channel, SubOrdered {
   protected PageOwner(SyncDomain domain, int id) {
     this.id = id;
     this.lock = new KMutex(domain, LockRank.OBJECT, this);
+    this.holders = domain.holdersOf(this);
   }
 
   /** Returns the number of this owner, in order of creation. */
@@ -41,6 +45,16 @@ public abstract class PageOwner implements Channel, SubOrdered {
   @Override
   public final long traceId() {
     return id;
+  }
+
+  /** Returns who holds pip and temporary references; null where the ownership registry is off. */
+  public final @Nullable Holders holders() {
+    return holders;
+  }
+
+  @Override
+  public final WaitClass waitClass() {
+    return WaitClass.PIP;
   }
 
   /** Returns the number of resident pages. Caller holds O, or takes it as a hint. */

@@ -7,6 +7,9 @@ import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.Thresholds;
 import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.sync.HoldKind;
+import dev.faultline.vm.sync.HoldReason;
+import dev.faultline.vm.sync.Holders;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
 import dev.faultline.vm.trace.TraceEvent;
@@ -75,7 +78,7 @@ public final class ResidentPages {
   @SuppressWarnings("GuardedBy") // nobody else knows the machine yet
   private void bootFreeList() {
     for (int i = 0; i < pages.length; i++) {
-      pages[i] = new VmPage(i);
+      pages[i] = VmPage.managed(i, domain);
       freeList.boot(pages[i]);
     }
   }
@@ -139,6 +142,10 @@ public final class ResidentPages {
    */
   public void insert(VmPage m, PageOwner o, long offset) {
     assert o.lock.isHeld();
+    Holders h = o.holders();
+    if (h != null) {
+      h.touched(); // I-31
+    }
     if (m.isTabled()) {
       throw KernelPanic.of("vm_page_insert: already inserted", m);
     }
@@ -214,6 +221,11 @@ public final class ResidentPages {
    *     been woken
    */
   public @Nullable VmPage alloc(PageOwner o, long offset, int allocClass) {
+    return alloc(o, offset, allocClass, HoldReason.UNNAMED);
+  }
+
+  /** Takes a frame as {@link #alloc(PageOwner, long, int)} does, and says what for. */
+  public @Nullable VmPage alloc(PageOwner o, long offset, int allocClass, HoldReason why) {
     assert o.lock.isHeld();
     KThread t = KThread.current();
     AllocationFaults f = allocationFaults;
@@ -240,6 +252,11 @@ public final class ResidentPages {
         }
       }
       if (m != null) {
+        Holders h = m.holders();
+        if (h != null) {
+          h.checkFree("frame given away");
+          h.acquire(HoldKind.BUSY, t, why, 1, m.gen);
+        }
         m.flags = VmPage.BUSY;
         m.setZero(zeroed);
         m.busyOwner = t;
@@ -384,6 +401,10 @@ public final class ResidentPages {
   private void release(VmPage m) {
     KThread.current().count(Event.TFREE);
     tracer.event(TraceEvent.FREE, m);
+    Holders h = m.holders();
+    if (h != null) {
+      h.checkFree("page freed");
+    }
     m.flags = 0;
     m.setZero(false);
     m.busyOwner = null;
@@ -395,6 +416,15 @@ public final class ResidentPages {
 
   /** PAGE_WAKEUP: clears BUSY and wakes whoever wants the page. Caller holds O(m.object) and owns the page. */
   public void wakeup(VmPage m) {
+    wakeup(m, null);
+  }
+
+  /** PAGE_WAKEUP in the name of a transfer that owns the page; null for the caller. Caller holds O(m.object). */
+  public void wakeup(VmPage m, @Nullable Object owner) {
+    Holders h = m.holders();
+    if (h != null) {
+      h.release(HoldKind.BUSY, owner == null ? KThread.current() : owner, 1, m.gen);
+    }
     if (!m.isBusy()) {
       throw KernelPanic.of("PAGE_WAKEUP: page is not busy", m);
     }
@@ -412,9 +442,24 @@ public final class ResidentPages {
     }
   }
 
-  /** Takes one I/O off a soft-busy page and wakes sleepers when it was the last. Caller holds O(m.object). */
-  public void endIo(VmPage m) {
-    m.addBusyCount(-1);
+  /**
+   * Checks that a page that the caller's fault has claimed is on no queue (INV2, I-15), where the ownership registry is
+   * on. The caller owns the page, and has taken it off its queue or not yet put it on one.
+   */
+  public void checkClaim(VmPage m) {
+    Holders h = m.holders();
+    if (h != null) {
+      h.checkUnqueued(m.queue != VmPage.QUEUE_NONE);
+    }
+  }
+
+  /**
+   * Takes one I/O off a soft-busy page and wakes sleepers when it was the last. Caller holds O(m.object).
+   *
+   * @param owner whose I/O it is
+   */
+  public void endIo(VmPage m, Object owner) {
+    m.addBusyCount(-1, owner);
     if (m.busyCount == 0) {
       wakeIfWanted(m);
     }

@@ -1,6 +1,12 @@
 package dev.faultline.vm.page;
 
 import dev.faultline.vm.sync.Channel;
+import dev.faultline.vm.sync.HoldKind;
+import dev.faultline.vm.sync.HoldReason;
+import dev.faultline.vm.sync.Holders;
+import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceKind;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -61,6 +67,7 @@ public final class VmPage implements Channel {
   }
 
   private final int frame; // (C) frame number
+  private final @Nullable Holders holders; // (C) null where the ownership registry is off, and of device pages
 
   int queue; // (Q), free and zero: (F)
   @Nullable VmPage pageqNext; // as queue
@@ -91,7 +98,17 @@ public final class VmPage implements Channel {
   public @Nullable Object pvList;
 
   VmPage(int frame) {
+    this(frame, null);
+  }
+
+  private VmPage(int frame, @Nullable SyncDomain domain) {
     this.frame = frame;
+    this.holders = domain == null ? null : domain.holdersOf(this);
+  }
+
+  /** Returns a page for a managed frame. */
+  static VmPage managed(int frame, SyncDomain domain) {
+    return new VmPage(frame, domain);
   }
 
   /**
@@ -121,6 +138,21 @@ public final class VmPage implements Channel {
     return frame;
   }
 
+  /** Returns who holds the page; null where the ownership registry is off. */
+  public @Nullable Holders holders() {
+    return holders;
+  }
+
+  @Override
+  public WaitClass waitClass() {
+    return WaitClass.BUSY;
+  }
+
+  @Override
+  public @Nullable Object waitScope() {
+    return object;
+  }
+
   public int frame() {
     return frame;
   }
@@ -148,8 +180,17 @@ public final class VmPage implements Channel {
     return (flags & BUSY) != 0 || busyCount != 0;
   }
 
-  /** Claims the page for {@code owner}. Guard (O). */
+  /** Claims the page for {@code owner}, for no reason that is named. Guard (O). */
   public void setBusy(Object owner) {
+    setBusy(owner, HoldReason.UNNAMED);
+  }
+
+  /** Claims the page for {@code owner}, a thread that is the calling one, or a transfer. Guard (O). */
+  public void setBusy(Object owner, HoldReason why) {
+    Holders h = holders;
+    if (h != null) {
+      h.acquire(HoldKind.BUSY, owner, why, 1, gen);
+    }
     assert (flags & BUSY) == 0;
     flags |= BUSY;
     busyOwner = owner;
@@ -158,22 +199,43 @@ public final class VmPage implements Channel {
   /** Hands a busy page to another owner (a pageout that will complete elsewhere). Guard (O). */
   public void handBusy(Object owner) {
     assert (flags & BUSY) != 0;
+    Holders h = holders;
+    if (h != null) {
+      h.hand(HoldKind.BUSY, KThread.current(), HoldKind.BUSY, owner, 1);
+    }
     busyOwner = owner;
   }
 
-  /** Turns the caller's PG_BUSY into one I/O in flight; whoever wants the page goes on waiting. Guard (O). */
-  public void busyToIo() {
+  /**
+   * Turns the caller's PG_BUSY into one I/O in flight; whoever wants the page goes on waiting. Guard (O).
+   *
+   * @param owner who is to end it: the caller, or the transfer whose completion does
+   */
+  public void busyToIo(Object owner) {
     assert (flags & BUSY) != 0;
+    Holders h = holders;
+    if (h != null) {
+      h.hand(HoldKind.BUSY, KThread.current(), HoldKind.IO, owner, 1);
+    }
     flags &= ~BUSY;
     busyOwner = null;
     busyCount++;
   }
 
-  /** Turns the only I/O in flight into PG_BUSY by {@code owner}. Guard (O). */
-  public void ioToBusy(Object owner) {
+  /**
+   * Turns the only I/O in flight, {@code io}'s, into PG_BUSY by {@code owner}: a thread, which is the calling one or
+   * sleeps until that has happened. Guard (O).
+   */
+  public void ioToBusy(Object io, Object owner) {
     assert busyCount == 1;
+    assert (flags & BUSY) == 0;
     busyCount--;
-    setBusy(owner);
+    Holders h = holders;
+    if (h != null) {
+      h.hand(HoldKind.IO, io, HoldKind.BUSY, owner, 1);
+    }
+    flags |= BUSY;
+    busyOwner = owner;
   }
 
   public @Nullable Object busyOwner() {
@@ -300,8 +362,18 @@ public final class VmPage implements Channel {
     return busyCount;
   }
 
-  /** Adds {@code n}, possibly negative, to the count of I/Os in flight. Guard (O). */
-  public void addBusyCount(int n) {
+  /**
+   * Adds {@code n}, possibly negative, to the count of I/Os in flight. Guard (O).
+   *
+   * @param owner whose they are: the calling thread, or a transfer
+   */
+  public void addBusyCount(int n, Object owner) {
+    Holders h = holders;
+    if (h != null && n > 0) {
+      h.acquire(HoldKind.IO, owner, HoldReason.UNNAMED, n, gen);
+    } else if (h != null) {
+      h.release(HoldKind.IO, owner, -n, gen);
+    }
     busyCount += n;
     assert busyCount >= 0;
   }

@@ -4,6 +4,9 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.Thresholds;
+import dev.faultline.vm.sync.HoldKind;
+import dev.faultline.vm.sync.HoldReason;
+import dev.faultline.vm.sync.Holders;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.LockRank;
@@ -258,6 +261,10 @@ public final class VmPageQueues {
     if (m.wireCount <= 0) {
       throw KernelPanic.of("vm_page_unwire: wire count", m);
     }
+    Holders h = m.holders();
+    if (h != null) {
+      h.unwired(); // it may be busy by a fault, and is put on a queue all the same (I-15)
+    }
     if (--m.wireCount == 0 && !m.isFictitious()) {
       wireCount = wireCount - 1;
       active.addTail(m);
@@ -280,6 +287,12 @@ public final class VmPageQueues {
 
   /** Adds {@code n}, possibly negative, to the page's short-term pins against pageout. */
   public void addHold(VmPage m, int n) {
+    Holders h = m.holders();
+    if (h != null && n > 0) {
+      h.acquire(HoldKind.HOLD, KThread.current(), HoldReason.UNNAMED, n, 0);
+    } else if (h != null) {
+      h.release(HoldKind.HOLD, KThread.current(), -n, 0);
+    }
     lock.lock();
     try {
       m.holdCount += n;

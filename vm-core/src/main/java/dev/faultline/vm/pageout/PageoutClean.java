@@ -11,6 +11,7 @@ import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.page.VmPageQueues;
+import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.trace.TraceEvent;
 import java.util.Arrays;
@@ -90,11 +91,11 @@ public final class PageoutClean implements Cleaner {
       VmPage p = cluster[i];
       assert p != null;
       run[i] = p;
-      p.setBusy(t);
+      p.setBusy(t, HoldReason.PAGEOUT);
       objects.domain().tracer().event(TraceEvent.CLAIM, p, o, 0);
       pages.mappings().protect(p, VmProt.READ); // reads stay allowed
     }
-    o.pipUp(count);
+    o.pipUp(count, HoldReason.PAGEOUT);
     o.lock.unlock();
 
     PagerReturn[] results = new PagerReturn[count];

@@ -7,6 +7,7 @@ import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceEvent;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -55,7 +56,9 @@ public final class PageoutDaemon {
         }
         freeList.daemonSleep(this::hasWork);
         if (!shutdown) {
+          t.provides(WaitClass.MEMORY, true);
           pass();
+          t.provides(WaitClass.MEMORY, false);
         }
       }
     } finally {

@@ -7,6 +7,7 @@ import dev.faultline.vm.sync.InterruptContext;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceKind;
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +51,11 @@ class DiskTransfer extends DiskRequest implements Channel {
   @Override
   public long traceId() {
     return number;
+  }
+
+  @Override
+  public final WaitClass waitClass() {
+    return WaitClass.DISK;
   }
 
   /** Describes a transfer of whole pages that lie side by side on the disk. */

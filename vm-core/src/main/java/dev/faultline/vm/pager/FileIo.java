@@ -158,31 +158,36 @@ public final class FileIo {
 
   /** Writes the valid chunks of busy, write-protected pages and waits; they are busy by the caller again. */
   boolean writeAndWait(VmObject o, Vnode v, VmPage[] run) {
-    FileWrite w = new FileWrite(this, o, v, run, toWrite(o, run), KThread.current());
+    FileWrite w = new FileWrite(this, o, v, run, new int[run.length], KThread.current());
+    toWrite(w);
     startWrite(w);
     return w.await("vnwrite") || hVnputOk;
   }
 
   /** Starts to write the valid chunks of busy, write-protected pages; pages and pip belong to the completion. */
   void writeAlone(VmObject o, Vnode v, VmPage[] run) {
-    FileWrite w = new FileWrite(this, o, v, run, toWrite(o, run), null);
+    FileWrite w = new FileWrite(this, o, v, run, new int[run.length], null);
+    toWrite(w);
     transfers.beginWriting();
     startWrite(w);
   }
 
-  /** Turns PG_BUSY into I/O; returns which chunks of each page are to be written. */
-  private int[] toWrite(VmObject o, VmPage[] run) {
-    int[] chunks = new int[run.length];
+  /** Turns PG_BUSY into I/O, with pip where nobody waits, and says which chunks of each page are to be written. */
+  private void toWrite(FileWrite w) {
+    VmObject o = w.target();
+    VmPage[] run = w.pages();
     o.lock.lock();
     try {
+      if (w.isAlone()) {
+        o.handPip(run.length, w);
+      }
       for (int i = 0; i < run.length; i++) {
-        run[i].busyToIo();
-        chunks[i] = run[i].valid();
+        run[i].busyToIo(w);
+        w.chunks()[i] = run[i].valid();
       }
     } finally {
       o.lock.unlock();
     }
-    return chunks;
   }
 
   /**
@@ -227,7 +232,7 @@ public final class FileIo {
   void endWaited(FileWrite w, KThread waiter, boolean ok) {
     for (int i = 0; i < w.pages().length; i++) {
       VmPage m = w.pages()[i];
-      m.ioToBusy(waiter);
+      m.ioToBusy(w, waiter);
       if (ok || hVnputOk) {
         wrote(w.target(), w.file(), m, w.chunks()[i]);
       }
@@ -253,9 +258,9 @@ public final class FileIo {
           queues.lock.unlock();
         }
       }
-      pages.endIo(m);
+      pages.endIo(m, w);
     }
-    w.target().pipDown(w.pages().length);
+    w.target().pipDown(w.pages().length, w);
   }
 
   void endedAlone(int count, boolean ok) {

@@ -34,6 +34,11 @@ final class FileWrite extends FileTransfer {
     }
   }
 
+  /** Returns whether nobody waits: then the pages' pip is the transfer's, too. */
+  boolean isAlone() {
+    return waiter == null;
+  }
+
   VmObject target() {
     return object;
   }

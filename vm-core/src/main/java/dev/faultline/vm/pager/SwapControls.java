@@ -5,6 +5,7 @@ import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.NamedChannel;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.sync.WaitClass;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +44,7 @@ final class SwapControls {
   @GuardedBy("lock")
   private boolean wanted; // SWAP_FREE_NEEDED
 
-  private final NamedChannel channel = new NamedChannel("swap pageout control", 5);
+  private final NamedChannel channel = new NamedChannel("swap pageout control", 5, WaitClass.CONTROL);
 
   SwapControls(SyncDomain domain, KMutex swapLock, int count) {
     this.domain = domain;

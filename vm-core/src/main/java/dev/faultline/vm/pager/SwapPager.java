@@ -357,6 +357,9 @@ public final class SwapPager implements Pager, SwapTransfer {
       c.object = o;
       c.setRun(true, swapPage(o, ms[0]), ms, 0, n);
       table.poip++;
+      if (!sync) {
+        o.handPip(n, c);
+      }
     }
     space.lock.unlock();
     o.lock.unlock();
@@ -459,9 +462,9 @@ public final class SwapPager implements Pager, SwapTransfer {
     try {
       written(o, c, !c.error);
       for (int i = 0; i < c.count; i++) {
-        pages.wakeup(c.pages[i]);
+        pages.wakeup(c.pages[i], c);
       }
-      o.pipDown(c.count);
+      o.pipDown(c.count, c);
     } finally {
       o.lock.unlock();
     }

@@ -9,6 +9,7 @@ import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SleepLock;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceKind;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -72,6 +73,11 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
   @Override
   public long traceId() {
     return number;
+  }
+
+  @Override
+  public WaitClass waitClass() {
+    return WaitClass.DEAD_OBJECT;
   }
 
   public String name() {

@@ -19,6 +19,7 @@ import dev.faultline.vm.pager.SwapPager;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.pager.VnodePager;
 import dev.faultline.vm.pmap.Pmap;
+import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.trace.TraceEvent;
 import java.util.Set;
@@ -270,7 +271,7 @@ public final class MemoryCalls {
         if (m.isCached()) { // what is mapped is not on the cache queue
           pages.queues().deactivate(m);
         }
-        m.setBusy(t);
+        m.setBusy(t, HoldReason.PREFAULT);
         t.domain().tracer().event(TraceEvent.CLAIM, m, file, 0);
       } finally {
         file.lock.unlock();

@@ -117,9 +117,7 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
    *     processor
    */
   CallResult leaveKernel(CallResult result) {
-    if (domain().witness() != null) {
-      domain().witness().nothingHeld(this);
-    }
+    checkNothingHeld();
     assert mapLocksHeld == 0 : this + " leaves the kernel with map locks held (I-57)";
     assert process.isInMemory() || isKilled() : this + " returns to user mode swapped out";
     if (currentCall != null) {
@@ -193,9 +191,7 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
 
   /** Leaves the kernel for good: the process has exited. */
   void exitKernel() {
-    if (domain().witness() != null) {
-      domain().witness().nothingHeld(this);
-    }
+    checkNothingHeld();
     assert mapLocksHeld == 0 : this + " exits with map locks held (I-57)";
     domain().tracer().event(TraceEvent.EXIT, process);
     domain().token().leave();

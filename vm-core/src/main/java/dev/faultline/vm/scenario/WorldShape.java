@@ -48,6 +48,7 @@ public record WorldShape(int cpus, int frames, int swapPages, int filePages) {
         .cacheMax(4)
         .daemons(DaemonOptions.NONE) // the fewer strands, the fewer schedules
         .witness(true)
+        .ownership(true)
         .poison(POISON)
         .trace(trace)
         .build();

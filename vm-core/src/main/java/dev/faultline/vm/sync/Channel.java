@@ -26,4 +26,14 @@ public interface Channel extends TraceSubject {
   default @Nullable Object holder() {
     return null;
   }
+
+  /** Returns what kind of thing who sleeps here waits for, where that has a place in the order of waits. */
+  default @Nullable WaitClass waitClass() {
+    return null;
+  }
+
+  /** Returns the object that a wait for a busy page is about: pip may be held on it, and on no other (5.1). */
+  default @Nullable Object waitScope() {
+    return null;
+  }
 }

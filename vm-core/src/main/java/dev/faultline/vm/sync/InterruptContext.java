@@ -14,7 +14,7 @@ public final class InterruptContext {
     Strand s = Strand.current();
     KThread t = KThread.of(s);
     if (t == null) {
-      t = new KThread(domain, name, false);
+      t = new KThread(domain, name, false, true);
     }
     domain.token().enter();
     return t;
@@ -22,6 +22,7 @@ public final class InterruptContext {
 
   /** Leaves the kernel. */
   public static void leave(SyncDomain domain) {
+    KThread.current().checkNothingHeld();
     domain.token().leave();
   }
 }

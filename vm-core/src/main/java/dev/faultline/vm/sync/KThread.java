@@ -5,6 +5,7 @@ import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,6 +47,16 @@ public class KThread {
   int vnodeLocksHeld; // (T) all vnodes together, recursive holds too
   @Nullable MapLock[] mapsHeld = new MapLock[4]; // (T) one for each hold
   int mapsHeldCount; // (T)
+  private final int[] classHolds = new int[OrderGraph.NODES]; // (T) holds by node of the order graph
+  private int classesHeld; // (T) a bit for each node with holds
+  private final HoldTable holdTable = new HoldTable(this); // (T)
+  private final boolean interrupt; // (C) it runs interrupts only, and may not sleep
+
+  /**
+   * Where the thread is, if that is one of the places of vm-semantics 5.1 that may wait for busy pages, memory or the
+   * disk with a map lock held; null elsewhere. For the witness.
+   */
+  @Nullable String mapWaitPlace; // (T)
 
   /** Number of map locks held, all maps together; deferred work runs when it falls to 0 (R29). */
   public int mapLocksHeld; // (T)
@@ -64,6 +75,11 @@ public class KThread {
 
   /** Makes the calling strand a kernel thread. */
   public KThread(SyncDomain domain, String name, boolean pageDaemon) {
+    this(domain, name, pageDaemon, false);
+  }
+
+  KThread(SyncDomain domain, String name, boolean pageDaemon, boolean interrupt) {
+    this.interrupt = interrupt;
     this.domain = domain;
     this.strand = Strand.current();
     this.name = name;
@@ -87,11 +103,32 @@ public class KThread {
     return (KThread) s.context;
   }
 
+  /** Returns the calling thread's structure, or null if it has none; for reports. */
+  public static @Nullable KThread currentOrNull() {
+    Strand s = Strand.currentOrNull();
+    return s == null ? null : of(s);
+  }
+
+  /** Checks, with detectors on, that the thread holds nothing (I-57): it returns to user mode, or ends. */
+  public final void checkNothingHeld() {
+    Witness w = domain.witness();
+    if (w != null) {
+      w.nothingHeld(this);
+    }
+    Ownership o = domain.ownership();
+    if (o != null) {
+      o.nothingHeld(this);
+    }
+  }
+
   /** Ends the kernel thread's life; its counts go to the kernel's totals. */
   public final void end() {
-    if (domain.witness() != null) {
-      domain.witness().nothingHeld(this);
-    }
+    checkNothingHeld();
+    abandon();
+  }
+
+  /** The same where the thread ends because something went wrong, holding what it may. */
+  public final void abandon() {
     domain.unregister(this);
     domain.tracer().ended();
     strand.context = null;
@@ -114,6 +151,61 @@ public class KThread {
 
   final long eventCount(int i) {
     return (long) EVENTS.getOpaque(events, i);
+  }
+
+  /** A hold begins of something that others wait for, a node of the order graph. */
+  final void classBegins(int node) {
+    classHolds[node]++;
+    classesHeld |= 1 << node;
+  }
+
+  final void classEnds(int node) {
+    if (--classHolds[node] == 0) {
+      classesHeld &= ~(1 << node);
+    }
+  }
+
+  /**
+   * Says that the thread is, or is no longer, the one whom others wait for in that way: who ends a dead object, or
+   * makes memory. For the witness.
+   */
+  public final void provides(WaitClass c, boolean on) {
+    if (on) {
+      classBegins(c.node());
+    } else {
+      classEnds(c.node());
+    }
+  }
+
+  /**
+   * Runs {@code body}, which is one of the places where vm-semantics 5.1 and 5.2 allow waits for busy pages, memory and
+   * the disk with a map lock held: wiring, msync, the deletes of share maps and kernel maps, the copy of wired pages at
+   * fork. The witness refuses such waits elsewhere.
+   */
+  public final <T> T mayWaitUnderMap(String place, Supplier<T> body) {
+    String before = mapWaitPlace;
+    mapWaitPlace = place;
+    try {
+      return body.get();
+    } finally {
+      mapWaitPlace = before;
+    }
+  }
+
+  final int classesHeld() {
+    return classesHeld;
+  }
+
+  final int classHolds(WaitClass c) {
+    return classHolds[c.node()];
+  }
+
+  final HoldTable holdTable() {
+    return holdTable;
+  }
+
+  final boolean isInterrupt() {
+    return interrupt;
   }
 
   public final SyncDomain domain() {

@@ -48,7 +48,7 @@ public final class SleepLock implements Channel {
     KThread me = KThread.current();
     Witness w = domain.witness();
     if (w != null) {
-      w.beforeVnodeLock(me, this);
+      w.beforeVnodeLock(me, this, owner == me); // only the owner itself finds its own name there
     }
     interlock.lock();
     while (owner != null && owner != me) {
@@ -58,7 +58,7 @@ public final class SleepLock implements Channel {
     }
     owner = me;
     depth++;
-    me.vnodeLocksHeld++;
+    began(me);
     domain.tracer().event(TraceEvent.LOCK, this);
     interlock.unlock();
   }
@@ -71,11 +71,16 @@ public final class SleepLock implements Channel {
     if (ok) {
       owner = me;
       depth++;
-      me.vnodeLocksHeld++;
+      began(me);
     }
     domain.tracer().event(ok ? TraceEvent.LOCK : TraceEvent.LOCK_MISSED, this);
     interlock.unlock();
     return ok;
+  }
+
+  private static void began(KThread me) {
+    me.vnodeLocksHeld++;
+    me.classBegins(LockRank.VNODE.ordinal());
   }
 
   /** Gives back one hold. */
@@ -87,6 +92,7 @@ public final class SleepLock implements Channel {
       throw KernelPanic.of("vnode unlock by " + me, this);
     }
     me.vnodeLocksHeld--;
+    me.classEnds(LockRank.VNODE.ordinal());
     domain.tracer().event(TraceEvent.UNLOCK, this);
     if (--depth == 0) {
       owner = null;

@@ -74,8 +74,10 @@ public final class SleepQueues {
   public boolean sleepOn(Channel channel, @Nullable KMutex interlock, String tag, long ticks) {
     KThread t = KThread.current();
     assert interlock == null || interlock.isHeld() : channel;
-    if (domain.witness() != null) {
-      domain.witness().beforeSleep(t, interlock, channel);
+    Witness w = domain.witness();
+    if (w != null) {
+      w.beforeSleep(t, interlock, channel);
+      w.beforeWait(t, channel, ticks);
     }
     t.strand().point(StepKind.SLEEP, channel);
     KMutex release = interlock;

@@ -26,6 +26,7 @@ public final class SyncDomain {
   private final Clock clock; // (C)
   private final @Nullable Witness witness; // (C)
   private final Tracer tracer; // (C)
+  private final @Nullable Ownership ownership; // (C)
   private final KernelToken token; // (C)
   private final SleepQueues sleepQueues; // (C)
   private final KMutex threadLock; // (C) LockRank.LEAF
@@ -54,7 +55,7 @@ public final class SyncDomain {
    */
   public SyncDomain(
       Mode mode, Set<Defect> defects, Strands strands, Clock clock, boolean witness, int sleepBuckets, int eventKinds) {
-    this(mode, defects, strands, clock, witness, sleepBuckets, eventKinds, Tracer.OFF);
+    this(mode, defects, strands, clock, witness, false, sleepBuckets, eventKinds, Tracer.OFF);
   }
 
   /**
@@ -62,6 +63,7 @@ public final class SyncDomain {
    *
    * @param defects how it deviates from the correct one
    * @param witness whether to check lock order
+   * @param ownership whether to register who holds pages and objects
    * @param sleepBuckets sleep queue buckets, a power of two
    * @param tracer where its parts say what they do
    */
@@ -71,6 +73,7 @@ public final class SyncDomain {
       Strands strands,
       Clock clock,
       boolean witness,
+      boolean ownership,
       int sleepBuckets,
       int eventKinds,
       Tracer tracer) {
@@ -81,6 +84,7 @@ public final class SyncDomain {
     this.strands = strands;
     this.clock = clock;
     this.witness = witness ? new Witness() : null;
+    this.ownership = ownership ? new Ownership() : null;
     this.token = new KernelToken(mode == Mode.UP, tracer);
     this.sleepQueues = new SleepQueues(this, sleepBuckets);
     this.threadLock = KMutex.alwaysReal(this, LockRank.LEAF, "threads");
@@ -116,6 +120,17 @@ public final class SyncDomain {
   /** Returns where the kernel's parts say what they do. */
   public Tracer tracer() {
     return tracer;
+  }
+
+  /** Returns the registry of holders, or null where it is off. */
+  public @Nullable Ownership ownership() {
+    return ownership;
+  }
+
+  /** Returns a list of holders for a new page or object; null where the registry is off. */
+  public @Nullable Holders holdersOf(Object subject) {
+    Ownership o = ownership;
+    return o == null ? null : o.listOf(subject);
   }
 
   public KernelToken token() {

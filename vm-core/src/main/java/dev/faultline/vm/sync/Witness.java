@@ -3,6 +3,7 @@ package dev.faultline.vm.sync;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.vm.base.KernelPanic;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,8 +22,23 @@ public final class Witness {
    * taken, whether or not there will be a wait. V is counted; the maps that a thread holds are listed, once a hold, as
    * the subject of a map lock says which others it may be waited for under. A map that the thread holds already it may
    * wait for as its recursive owner alone: a writer queued in between would stop a second reading (R30).
+   *
+   * Beyond locks   Busy pages, pip, memory, the disk and the like are waited for in the same order graph (OrderGraph),
+   *                in which a circle is reported from one run of each of its paths. What a thread holds of them is the
+   *                ownership registry's to know; without it only locks are held. What 5.1 forbids outright is told at
+   *                once: no wait for a busy page or pip with a busy page held; with pip on X a wait only for busy
+   *                pages of X; nothing of that kind with a map lock held but at the places that 5.1 and 5.2 list
+   *                (KThread.mapWaitPlace), and never for pip; memory with no page, pip or vnode held.
+   *                A wait with a time limit, which somebody else's failing to act cannot prolong, is no edge.
    */
   private static final int MAX_HELD = 64;
+  private static final int MAP = LockRank.MAP.ordinal();
+  private static final int VNODE = LockRank.VNODE.ordinal();
+
+  /** The sleepable locks and the logical classes: what may be held across a sleep. */
+  private static final int SLEEPABLE = 1 << MAP | 1 << VNODE | -(1 << LockRank.values().length);
+
+  private final OrderGraph order = new OrderGraph();
 
   /** Checks that {@code me} may block on {@code m}. */
   void beforeLock(Strand me, KMutex m) {
@@ -39,8 +55,9 @@ public final class Witness {
           : h.subject())) {
         continue;
       }
-      throw KernelPanic.of("witness: lock order: " + t + " waits for " + m + " while it holds " + h, held(t));
+      throw KernelPanic.of("witness: I-56 lock order: " + t + " waits for " + m + " while it holds " + h, held(t));
     }
+    order.waits(t, m.rank().ordinal(), t.classesHeld(), m);
   }
 
   void locked(Strand me, KMutex m) {
@@ -52,6 +69,7 @@ public final class Witness {
       throw KernelPanic.of("witness: too many mutexes held", held(t));
     }
     t.held[t.heldCount++] = m;
+    t.classBegins(m.rank().ordinal());
   }
 
   void unlocked(Strand me, KMutex m) {
@@ -63,17 +81,21 @@ public final class Witness {
       if (t.held[i] == m) {
         System.arraycopy(t.held, i + 1, t.held, i, t.heldCount - i - 1);
         t.heldCount--;
+        t.classEnds(m.rank().ordinal());
         return;
       }
     }
     throw KernelPanic.of("witness: " + t + " unlocks " + m + ", which it does not hold", held(t));
   }
 
-  /** Checks that {@code t} holds no mutex but {@code interlock}: it is about to sleep. */
+  /** Checks that {@code t} holds no mutex but {@code interlock}, and is no interrupt: it is about to sleep. */
   void beforeSleep(KThread t, @Nullable KMutex interlock, Object channel) {
+    if (t.isInterrupt()) {
+      throw KernelPanic.of("witness: I-56 " + t + " sleeps on " + channel + " in interrupt context");
+    }
     for (int i = 0; i < t.heldCount; i++) {
       if (t.held[i] != interlock) {
-        throw KernelPanic.of("witness: " + t + " sleeps on " + channel + " with a mutex held", held(t));
+        throw KernelPanic.of("witness: I-56 " + t + " sleeps on " + channel + " with a mutex held", held(t));
       }
     }
   }
@@ -87,7 +109,7 @@ public final class Witness {
   void beforeMapLock(KThread t, MapLock m, boolean again) {
     beforeSleep(t, null, m);
     if (t.vnodeLocksHeld != 0) {
-      throw KernelPanic.of("witness: lock order: " + t + " waits for " + m + " while it holds a vnode");
+      throw KernelPanic.of("witness: I-56 lock order: " + t + " waits for " + m + " while it holds a vnode");
     }
     for (int i = 0; i < t.mapsHeldCount; i++) {
       MapLock h = t.mapsHeld[i];
@@ -95,8 +117,64 @@ public final class Witness {
           && s.mayFollow(h.subject()))) {
         continue;
       }
-      throw KernelPanic.of("witness: lock order: " + t + " waits for " + m + " while it holds " + h);
+      throw KernelPanic.of("witness: I-56 lock order: " + t + " waits for " + m + " while it holds " + h);
     }
+    order.waits(t, MAP, t.classesHeld(), m);
+  }
+
+  /** Checks that {@code t} may sleep for what {@code c} stands for, with what it holds besides mutexes (5.1, I-56). */
+  void beforeWait(KThread t, Channel c, long ticks) {
+    WaitClass w = c.waitClass();
+    if (w == null) {
+      return;
+    }
+    switch (w) {
+      case BUSY -> {
+        refuse(t, c, WaitClass.BUSY, null);
+        refuse(t, c, WaitClass.PIP, c.waitScope());
+      }
+      case PIP -> {
+        refuse(t, c, WaitClass.BUSY, null);
+        refuse(t, c, WaitClass.PIP, null);
+      }
+      case MEMORY -> {
+        refuse(t, c, WaitClass.BUSY, null);
+        refuse(t, c, WaitClass.PIP, null);
+        refuseVnode(t, c);
+      }
+      case DEAD_OBJECT -> refuseVnode(t, c);
+      default -> {}
+    }
+    boolean never = w == WaitClass.PIP || w == WaitClass.DEAD_OBJECT;
+    if (t.mapsHeldCount != 0 && (never || t.mapWaitPlace == null)) {
+      throw KernelPanic.of("witness: I-56 " + t + " waits for " + w + ", " + c + ", while it holds " + t.mapsHeld[0]
+          + (never ? "" : ", at no place that may"));
+    }
+    if (ticks == 0) {
+      order.waits(t, w.node(), t.classesHeld() & SLEEPABLE, c);
+    }
+  }
+
+  private static void refuse(KThread t, Channel c, WaitClass held, @Nullable Object scope) {
+    if (t.classHolds(held) == 0) {
+      return;
+    }
+    Object other = t.holdTable().otherThan(scope, held);
+    if (other != null) {
+      throw KernelPanic.of("witness: I-56 " + t + " waits for " + c.waitClass() + ", " + c + ", while it holds " + held
+          + " of " + other, t.holdTable());
+    }
+  }
+
+  private static void refuseVnode(KThread t, Channel c) {
+    if (t.vnodeLocksHeld != 0) {
+      throw KernelPanic.of("witness: I-56 " + t + " waits for " + c.waitClass() + ", " + c + ", while it holds a vnode");
+    }
+  }
+
+  /** Returns the edges of the order graph, each with who made it first; for reports. */
+  public List<String> order() {
+    return order.describe();
   }
 
   /** Lists a hold of a map lock. */
@@ -105,6 +183,7 @@ public final class Witness {
       t.mapsHeld = Arrays.copyOf(t.mapsHeld, 2 * t.mapsHeldCount); // a fork holds as many share maps as it copies from
     }
     t.mapsHeld[t.mapsHeldCount++] = m;
+    t.classBegins(MAP);
   }
 
   /**
@@ -115,20 +194,36 @@ public final class Witness {
       if (t.mapsHeld[i] == m) {
         System.arraycopy(t.mapsHeld, i + 1, t.mapsHeld, i, t.mapsHeldCount - i - 1);
         t.mapsHeld[--t.mapsHeldCount] = null;
+        t.classEnds(MAP);
         return;
       }
     }
   }
 
-  /** Checks that {@code t} may wait for a vnode: it holds no mutex. */
-  void beforeVnodeLock(KThread t, SleepLock v) {
+  /**
+   * Checks that {@code t} may wait for a vnode: it holds no mutex, and no other vnode, which is for tries alone.
+   *
+   * @param again whether it is its owner
+   */
+  void beforeVnodeLock(KThread t, SleepLock v, boolean again) {
     beforeSleep(t, null, v);
+    if (again) {
+      return;
+    }
+    if (t.vnodeLocksHeld != 0) {
+      throw KernelPanic.of("witness: I-56 lock order: " + t + " waits for " + v + " while it holds another vnode");
+    }
+    order.waits(t, VNODE, t.classesHeld(), v);
   }
 
-  /** Checks that {@code t} holds no mutex at all: it returns to user mode or ends. */
+  /** Checks that {@code t} holds no lock at all: it returns to user mode or ends (I-57). */
   public void nothingHeld(KThread t) {
+    if (t.mapsHeldCount != 0 || t.vnodeLocksHeld != 0) {
+      throw KernelPanic.of("witness: I-57 " + t + " leaves the kernel with " + t.mapsHeldCount + " map locks and "
+          + t.vnodeLocksHeld + " vnode locks held", String.valueOf(t.mapsHeld[0]));
+    }
     if (t.heldCount != 0) {
-      throw KernelPanic.of("witness: " + t + " leaves the kernel with mutexes held", held(t));
+      throw KernelPanic.of("witness: I-57 " + t + " leaves the kernel with mutexes held", held(t));
     }
   }
 

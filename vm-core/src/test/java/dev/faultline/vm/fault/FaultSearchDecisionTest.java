@@ -16,6 +16,7 @@ import dev.faultline.vm.scenario.Space;
 import dev.faultline.vm.scenario.World;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.NamedChannel;
+import dev.faultline.vm.sync.HoldReason;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -220,8 +221,8 @@ class FaultSearchDecisionTest extends DecisionTests {
       w.inKernel(
           () -> {
             o.lock.lock();
-            m.addBusyCount(1);
-            o.pipUp(1);
+            m.addBusyCount(1, "an I/O");
+            o.pipUp(1, HoldReason.TEST, "an I/O");
             o.lock.unlock();
           });
       World.Actor<KernReturn> a = w.start("faulter", () -> s.faultHere(16, READ));
@@ -229,8 +230,8 @@ class FaultSearchDecisionTest extends DecisionTests {
       w.inKernel(
           () -> {
             o.lock.lock();
-            w.kernel().pages().endIo(m);
-            o.pipDown(1);
+            w.kernel().pages().endIo(m, "an I/O");
+            o.pipDown(1, "an I/O");
             o.lock.unlock();
           });
       assertEquals(KernReturn.SUCCESS, a.join());
@@ -380,7 +381,7 @@ class FaultSearchDecisionTest extends DecisionTests {
   @ParameterizedTest
   @MethodSource("modes")
   void d02_d36_d46_withoutUnqueueing(Mode mode) {
-    try (World w = World.builder().mode(mode).defect(Defect.H_NOUNQUEUE).build()) {
+    try (World w = World.builder().mode(mode).defect(Defect.H_NOUNQUEUE).ownership(false).build()) {
       Space s = w.space().mapSwap(16, 2);
       s.write(16, 1);
       w.gates().reset();

@@ -207,6 +207,7 @@ class WiringDecisionTest extends DecisionTests {
       VmPage coming = w.inKernel(() -> {
         o.lock.lock();
         VmPage m = w.kernel().pages().alloc(o, 2L * w.pageSize(), AllocClass.NORMAL);
+        m.handBusy("a read");
         o.lock.unlock();
         w.kernel().machine().memory().store(m.frame(), 0, 99); // whatever the frame held before
         return m;
@@ -214,7 +215,8 @@ class WiringDecisionTest extends DecisionTests {
       Space child = s.fork();
       w.inKernel(() -> {
         o.lock.lock();
-        w.kernel().pages().freeBusy(coming);
+        w.kernel().pages().wakeup(coming, "a read");
+        w.kernel().pages().free(coming);
         o.lock.unlock();
       });
       assertEquals(0, child.value(18));

@@ -344,7 +344,7 @@ final class CollapseTest {
       VmPage partial = bed.put(b, 5, 6);
       VmPage quiet = bed.put(b, 6, 7);
       bed.locked(b, () -> busy.setBusy(bed.self));
-      bed.locked(b, () -> inIo.addBusyCount(1));
+      bed.locked(b, () -> inIo.addBusyCount(1, "an I/O"));
       bed.queues.addHold(held, 1);
       bed.mappings.mapWired(wired);
       bed.locked(b, () -> partial.setValid(1));
@@ -354,7 +354,7 @@ final class CollapseTest {
       assertThat(bed.page(o, 6)).isSameAs(quiet);
       assertThat(List.of(busy, inIo, held, wired, cached, partial)).allMatch(m -> m.object() == b);
       bed.locked(b, () -> bed.pages.wakeup(busy));
-      bed.locked(b, () -> bed.pages.endIo(inIo));
+      bed.locked(b, () -> bed.pages.endIo(inIo, "an I/O"));
       bed.queues.addHold(held, -1);
       bed.locked(b, () -> partial.setValid(VmPage.ALL_CHUNKS));
       pip(b, -1);

@@ -144,9 +144,9 @@ final class ObjectPagesTest {
     @Test
     void waitsForPagesInIo() {
       VmPage m = bed.put(o, 2, 1);
-      bed.locked(o, () -> m.addBusyCount(1));
+      bed.locked(o, () -> m.addBusyCount(1, "an I/O"));
       Bed.Actor remover = bed.startAsleep("remover", m, () -> ranges.remove(o, 0, at(SIZE), false));
-      bed.locked(o, () -> bed.pages.endIo(m));
+      bed.locked(o, () -> bed.pages.endIo(m, "an I/O"));
       remover.join();
       assertThat(o.residentPageCount()).isZero();
       o.deallocate();

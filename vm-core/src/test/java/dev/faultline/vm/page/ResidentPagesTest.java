@@ -111,9 +111,9 @@ final class ResidentPagesTest {
     m.setBusy(bed.self);
     refuseFree(m);
     pages.wakeup(m);
-    m.addBusyCount(1);
+    m.addBusyCount(1, "an I/O");
     refuseFree(m);
-    m.addBusyCount(-1);
+    m.addBusyCount(-1, "an I/O");
     m.addBmapped(1);
     refuseFree(m);
     m.addBmapped(-1);
@@ -169,7 +169,7 @@ final class ResidentPagesTest {
       bed.locked(
           o,
           () -> {
-            m.addBusyCount(2);
+            m.addBusyCount(2, "an I/O");
             pages.wakeup(m);
           });
     }
@@ -193,9 +193,9 @@ final class ResidentPagesTest {
             case "wakeup" -> pages.wakeup(m);
             case "freeBusy" -> pages.freeBusy(m);
             default -> {
-              pages.endIo(m);
+              pages.endIo(m, "an I/O");
               assertThat(m.isWanted()).as("one I/O is left").isTrue();
-              pages.endIo(m);
+              pages.endIo(m, "an I/O");
             }
           }
         });
@@ -257,9 +257,9 @@ final class ResidentPagesTest {
     bed.locked(o, () -> m.setBusy(bed.self));
     assertThat(cache(m)).as("busy").isFalse();
     bed.locked(o, () -> pages.wakeup(m));
-    bed.locked(o, () -> m.addBusyCount(1));
+    bed.locked(o, () -> m.addBusyCount(1, "an I/O"));
     assertThat(cache(m)).as("in I/O").isFalse();
-    bed.locked(o, () -> pages.endIo(m));
+    bed.locked(o, () -> pages.endIo(m, "an I/O"));
     bed.queues.addHold(m, 1);
     assertThat(cache(m)).as("held").isFalse();
     bed.queues.addHold(m, -1);

@@ -140,7 +140,7 @@ final class PageoutCleanTest {
 
     @Test
     void endsBeforeAPageInBufferIo() {
-      endsBefore(m -> m.addBusyCount(1), m -> m.addBusyCount(-1));
+      endsBefore(m -> m.addBusyCount(1, "an I/O"), m -> m.addBusyCount(-1, "an I/O"));
     }
 
     @Test
@@ -271,9 +271,9 @@ final class PageoutCleanTest {
       bed.locked(o, () -> m.setBusy(bed.self));
       assertThat(clean(o, 10, how)).isZero();
       bed.locked(o, () -> bed.pages.wakeup(m));
-      bed.locked(o, () -> m.addBusyCount(1));
+      bed.locked(o, () -> m.addBusyCount(1, "an I/O"));
       assertThat(clean(o, 10, how)).isZero();
-      bed.locked(o, () -> bed.pages.endIo(m));
+      bed.locked(o, () -> bed.pages.endIo(m, "an I/O"));
       assertThat(pager.puts).isEmpty();
     }
 

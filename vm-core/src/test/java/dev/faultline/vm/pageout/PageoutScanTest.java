@@ -294,7 +294,7 @@ final class PageoutScanTest {
       VmPage held = clean(2);
       VmPage idle = clean(3);
       bed.locked(o, () -> busy.setBusy(bed.self));
-      bed.locked(o, () -> inIo.addBusyCount(1));
+      bed.locked(o, () -> inIo.addBusyCount(1, "an I/O"));
       bed.queues.addHold(held, 1);
       leaveFree(TARGET - 1);
       scan.scan();
@@ -304,7 +304,7 @@ final class PageoutScanTest {
       assertQueue(idle, VmPage.QUEUE_CACHE);
       assertThat(inactiveHead()).isSameAs(busy);
       bed.locked(o, () -> bed.pages.wakeup(busy));
-      bed.locked(o, () -> bed.pages.endIo(inIo));
+      bed.locked(o, () -> bed.pages.endIo(inIo, "an I/O"));
       bed.queues.addHold(held, -1);
     }
 

@@ -106,7 +106,7 @@ public final class CheckedProgram {
         .mmu(mmu)
         .build();
     KernelConfig.Builder config =
-        KernelConfig.builder(machine).mode(mode).swapPages(SWAP_PAGES).witness(true).poison(POISON);
+        KernelConfig.builder(machine).mode(mode).swapPages(SWAP_PAGES).witness(true).ownership(true).poison(POISON);
     defects.forEach(config::defect);
     Kernel kernel = new Kernel(config.build(), STRANDS);
     SplittableRandom random = new SplittableRandom(seed);

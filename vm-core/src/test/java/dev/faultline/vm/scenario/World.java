@@ -38,7 +38,7 @@ public final class World implements AutoCloseable {
     this.strands = strands;
   }
 
-  /** Returns a builder: FIXED mode, 2 processors, 64 frames of 64 bytes, 64 pages of swap, witness on. */
+  /** Returns a builder: FIXED mode, 2 processors, 64 frames of 64 bytes, 64 pages of swap, witness and ownership on. */
   public static Builder builder() {
     return new Builder();
   }
@@ -186,6 +186,7 @@ public final class World implements AutoCloseable {
     private DaemonOptions daemons = DaemonOptions.DEFAULT;
     private int buffers = 8;
     private int blockChunks = 2;
+    private boolean ownership = true;
     private @Nullable Strands strands;
 
     private Builder() {}
@@ -246,6 +247,12 @@ public final class World implements AutoCloseable {
       return this;
     }
 
+    /** Whether who holds what is registered, and a wrong hold is a panic; on, unless a test wants what follows. */
+    public Builder ownership(boolean on) {
+      ownership = on;
+      return this;
+    }
+
     public Builder cacheMax(int n) {
       cacheMax = n;
       return this;
@@ -292,6 +299,7 @@ public final class World implements AutoCloseable {
               .buffers(buffers)
               .blockChunks(blockChunks)
               .witness(true)
+              .ownership(ownership)
               .poison(0xdeadf4a3e5L)
               .probe(gates)
               .allocationFaults(allocationFaults);
