@@ -6,11 +6,17 @@ import dev.faultline.lin.explore.Exploration;
 import dev.faultline.lin.explore.Exploration.Found;
 import dev.faultline.lin.explore.Exploration.Verdict;
 import dev.faultline.lin.explore.kernel.ScenarioProgram;
+import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.detect.Finding;
+import dev.faultline.vm.detect.FindingContext;
+import dev.faultline.vm.detect.Findings;
 import dev.faultline.vm.trace.TextRenderer;
 import dev.faultline.vm.trace.Trace;
 import java.io.PrintWriter;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Tells what an exploration saw: as text, or as one JSON document. */
@@ -60,6 +66,40 @@ final class ExploreOutput {
     out.print(found.schedule().text());
   }
 
+  /** Returns what was found as the record that all commands share. */
+  private static Finding finding(ScenarioProgram p, Found found) {
+    Map<String, String> c = new LinkedHashMap<>();
+    FindingContext.mode(c, p.mode(), p.defects());
+    c.put("scenario", p.scenario().name());
+    Findings f = new Findings();
+    f.context(new FindingContext(c, () -> 0, Map::of, ""));
+    String message = found.outcome().message();
+    Throwable cause = found.outcome().cause();
+    switch (found.outcome().kind()) {
+      case DEADLOCK -> f.add(Finding.Kind.HANG, "I-58 " + message);
+      case LIVELOCK, STEP_LIMIT -> f.add(Finding.Kind.HANG, "I-60 " + message);
+      default -> {
+        Throwable panic = panic(cause);
+        if (panic != null) {
+          f.addDeath(panic);
+        } else {
+          f.add(Finding.Kind.INVARIANT, message);
+        }
+      }
+    }
+    String again = "./faultline explore " + p.scenario().name() + options(p) + " --replay FILE";
+    return f.list().get(0).in(c, found.schedule().text(), Map.of(), again);
+  }
+
+  /** Returns the panic that is at the bottom of what was thrown, or null. */
+  private static @Nullable Throwable panic(@Nullable Throwable t) {
+    Throwable x = t;
+    while (x != null && !(x instanceof KernelPanic)) {
+      x = x.getCause();
+    }
+    return x;
+  }
+
   static String options(ScenarioProgram p) {
     StringBuilder b = new StringBuilder();
     p.defects().stream().sorted().forEach(d -> b.append(" --defect ").append(d.label()));
@@ -84,7 +124,8 @@ final class ExploreOutput {
 
   private static String document(
       ScenarioProgram p, String strategy, Exploration x, @Nullable Found found, @Nullable Trace trace) {
-    ObjectNode n = new ObjectMapper().createObjectNode();
+    ObjectMapper mapper = FindingJson.mapper();
+    ObjectNode n = mapper.createObjectNode();
     n.put("schema", SCHEMA);
     n.put("scenario", p.scenario().name());
     n.put("mode", p.mode().name().toLowerCase(Locale.ROOT));
@@ -108,6 +149,7 @@ final class ExploreOutput {
       f.put("schedule", found.schedule().text());
       f.put("steps", found.trace());
       f.put("trace", trace == null ? "" : TextRenderer.render(trace, p.scenario().name()));
+      f.set("finding", mapper.valueToTree(finding(p, found)));
     }
     return n.toString();
   }

@@ -13,7 +13,6 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
-import java.util.Map;
 
 /**
  * One JSON document, on a line of its own, into which the program's lines stream; docs/run.md describes it. All of it
@@ -160,16 +159,7 @@ final class JsonOutput implements RunOutput {
   private void findings(RunResult run) throws IOException {
     json.writeArrayFieldStart("findings");
     for (Finding f : run.findings()) {
-      json.writeStartObject();
-      json.writeStringField("kind", f.kind().name().toLowerCase(Locale.ROOT));
-      json.writeStringField("message", f.message());
-      json.writeNumberField("step", f.step());
-      json.writeObjectFieldStart("details");
-      for (Map.Entry<String, String> d : f.details().entrySet()) {
-        json.writeStringField(d.getKey(), d.getValue());
-      }
-      json.writeEndObject();
-      json.writeEndObject();
+      FindingJson.write(json, f);
     }
     json.writeEndArray();
   }

@@ -5,9 +5,10 @@ import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.Event;
-import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.detect.Finding;
+import dev.faultline.vm.detect.FindingContext;
 import dev.faultline.vm.detect.Findings;
+import dev.faultline.vm.detect.HangDetector;
 import dev.faultline.vm.program.KernelRun;
 import dev.faultline.vm.program.ProgramException;
 import dev.faultline.vm.program.RunChecks;
@@ -37,7 +38,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class RunCommand implements Callable<Integer> {
   private static final int LAST_EVENTS = 64; // of each strand, for findings
-  private static final long LOOK_NANOS = 200_000_000;
+  private static final long LOOK_NANOS = 2_000_000;
+  private static final int LOOKS_SHOWN = 100; // progress is shown at every so manieth look
   private static final long STOP_NANOS = 8_000_000_000L;
 
   @Parameters(
@@ -172,6 +174,7 @@ final class RunCommand implements Callable<Integer> {
   private RunResult runOnce(VmProgram program, Kernel kernel, RunOutput output, Progress progress, String which) {
     long seed = kernel.config().machine().seed();
     Findings findings = new Findings();
+    findings.context(FindingContext.of(kernel, command(program, seed)));
     RunChecks checks = check ? new RunChecks(kernel, findings, seed) : null;
     kernel.domain().strands().attach("run");
     kernel.tracer().silence(); // what starts, watches and ends the run is no part of it
@@ -198,7 +201,7 @@ final class RunCommand implements Callable<Integer> {
       }
       Throwable death = kernel.death();
       if (death != null && !(death instanceof OutOfMemoryError)) {
-        findings.add(death instanceof KernelPanic ? Finding.Kind.PANIC : Finding.Kind.INVARIANT, String.valueOf(death));
+        findings.addDeath(death);
       }
       String stuck = kernel.processes().stuck();
       if (stuck != null) {
@@ -231,11 +234,14 @@ final class RunCommand implements Callable<Integer> {
 
   /** Waits for the end of a run; ends it with its first finding. Gives up a kernel that makes no progress any more. */
   private boolean watch(Kernel kernel, KernelRun run, Findings findings, Runnable show) {
-    Stall stall = new Stall(kernel, run);
+    HangDetector hang = new HangDetector(kernel, run::commandsDone);
+    int looks = 0;
     boolean stopped = false;
     long giveUp = Long.MAX_VALUE;
     while (!run.await(LOOK_NANOS)) {
-      show.run();
+      if (looks++ % LOOKS_SHOWN == 0) {
+        show.run();
+      }
       long now = System.nanoTime();
       if (!stopped && !findings.isEmpty()) {
         stopped = true;
@@ -246,8 +252,9 @@ final class RunCommand implements Callable<Integer> {
       if ((stopped || stopping) && giveUp == Long.MAX_VALUE) {
         giveUp = now + STOP_NANOS;
       }
-      if (stall.isStalled(now)) {
-        findings.add(Finding.Kind.HANG, stall.message(), stall.details());
+      Finding f = hang.look(now);
+      if (f != null) {
+        findings.add(f);
         return false;
       }
       if (now >= giveUp) {
@@ -267,7 +274,8 @@ final class RunCommand implements Callable<Integer> {
       err.println("pid " + Long.toUnsignedString(pid) + " killed: out of memory");
     }
     for (Finding f : result.findings()) {
-      err.println("finding: " + f);
+      err.println("finding: " + f.kind() + " " + f.message());
+      f.details().forEach((k, v) -> err.println("  " + k + ": " + shown(k, v)));
     }
     Throwable death = result.death();
     if (result.hostLimit() != null) {
@@ -276,8 +284,7 @@ final class RunCommand implements Callable<Integer> {
       death.printStackTrace(err);
     }
     if (!result.findings().isEmpty()) {
-      err.println("again: ./faultline run " + quoted(program.source()) + " " + machine.commandLine(result.seed())
-          + (check ? " --check" : ""));
+      err.println("again: " + command(program, result.seed()));
     }
     if (interrupted) {
       err.println(json ? "interrupted" : "interrupted; so far:");
@@ -286,6 +293,11 @@ final class RunCommand implements Callable<Integer> {
       statistics(err, result, which);
     }
     err.flush();
+  }
+
+  /** Returns the command that runs the program again as it ran with a seed. */
+  private String command(VmProgram program, long seed) {
+    return "./faultline run " + quoted(program.source()) + " " + machine.commandLine(seed) + (check ? " --check" : "");
   }
 
   private void statistics(PrintWriter err, RunResult result, String which) {
@@ -298,6 +310,11 @@ final class RunCommand implements Callable<Integer> {
       err.println(head + result.word());
     }
     result.statistics().print(err, stats);
+  }
+
+  /** Pictures are for the JSON. */
+  private static String shown(String name, String text) {
+    return name.equals("picture") ? "in the JSON (--json), an SVG of " + text.length() + " bytes" : text;
   }
 
   /** Returns {@code word} as a shell would have to be given it. */

@@ -68,7 +68,7 @@ final class SoakCommand implements Callable<Integer> {
 
   @Spec CommandSpec spec;
 
-  private final ObjectMapper mapper = new ObjectMapper();
+  private final ObjectMapper mapper = FindingJson.mapper();
   private volatile @Nullable Soak running;
   private volatile boolean stopping;
 
@@ -159,9 +159,14 @@ final class SoakCommand implements Callable<Integer> {
     print(out, "finding in " + o.world());
     for (Finding f : o.findings().list()) {
       print(out, "  " + f.kind().name().toLowerCase(Locale.ROOT) + ": " + f.message());
-      f.details().forEach((k, v) -> print(out, "    " + k + ": " + v));
+      f.details().forEach((k, v) -> print(out, "    " + k + ": " + shown(k, v)));
     }
     print(out, "  again: " + o.world().command());
+  }
+
+  /** Pictures are for the JSON. */
+  private static String shown(String name, String text) {
+    return name.equals("picture") ? "in the JSON (--json), an SVG of " + text.length() + " bytes" : text;
   }
 
   private static Map<String, Object> findingJson(SoakRun.Outcome o) {

@@ -5,8 +5,8 @@ import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.base.Event;
-import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.detect.Finding;
+import dev.faultline.vm.detect.FindingContext;
 import dev.faultline.vm.detect.Findings;
 import dev.faultline.vm.detect.HangDetector;
 import dev.faultline.vm.program.KernelRun;
@@ -22,13 +22,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.util.Map;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /** Runs one world of a soak to its end, or to its first finding, and says what was seen. */
 public final class SoakRun {
-  private static final long LOOK_NANOS = 20_000_000;
+  private static final long LOOK_NANOS = 2_000_000;
   private static final long GIVE_UP_NANOS = 5_000_000_000L;
   private static final long WORLD_NANOS = 300_000_000_000L; // the slowest takes a few seconds, on a quiet machine
 
@@ -70,6 +69,7 @@ public final class SoakRun {
       Kernel kernel = new Kernel(world.config(KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE)).build(), strands);
       plantDiskFaults(kernel, world);
       Findings findings = new Findings();
+      findings.context(FindingContext.of(kernel, world.command()));
       kernel.domain().strands().attach("soak");
       try {
         return run(world, program, kernel, findings, began);
@@ -94,8 +94,7 @@ public final class SoakRun {
       checks.atRest();
     }
     if (death != null) {
-      String what = death instanceof KernelPanic ? "I-64 " : "I-64 a kernel thread died: ";
-      findings.add(Finding.Kind.PANIC, what + death, Map.of("at", String.valueOf(death.getStackTrace()[0])));
+      findings.addDeath(death);
     }
     long killed = run.killed().size();
     String stuck = kernel.processes().stuck();
@@ -140,7 +139,7 @@ public final class SoakRun {
         f = hang.overdue(now - began);
       }
       if (f != null) {
-        findings.add(f.kind(), f.message(), f.details());
+        findings.add(f);
         return false;
       }
     }

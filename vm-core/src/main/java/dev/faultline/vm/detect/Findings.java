@@ -1,6 +1,8 @@
 package dev.faultline.vm.detect;
 
+import dev.faultline.vm.base.KernelPanic;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicIntegerArray;
@@ -17,11 +19,16 @@ public final class Findings {
   /** How many findings are kept unless said otherwise: what comes later is nearly always a consequence. */
   public static final int KEPT = 64;
 
+  private static final String WITNESS = "witness: ";
+  private static final String OWNERSHIP = "ownership: ";
+  private static final int STACK_SHOWN = 12;
+
   private final AtomicReferenceArray<@Nullable Finding> kept; // (A)
   // (A) by kind; last: all
   private final AtomicIntegerArray counts = new AtomicIntegerArray(Finding.Kind.values().length + 1);
   private final @Nullable LongSupplier steps; // (C)
   private volatile @Nullable Consumer<Finding> listener; // set before the run
+  private volatile FindingContext context = FindingContext.NONE; // set before the run
 
   /** Creates an empty collection of at most {@link #KEPT} findings, numbered in order. */
   public Findings() {
@@ -44,6 +51,45 @@ public final class Findings {
     listener = l;
   }
 
+  /** Tells what runs, for the findings to say so. */
+  public void context(FindingContext c) {
+    context = c;
+  }
+
+  /**
+   * Adds what a kernel's strand died of. A panic of the witness or of the ownership registry is what these have found;
+   * any other is I-64. The state that the panic names is the finding's.
+   */
+  public void addDeath(Throwable death) {
+    String all = String.valueOf(death instanceof KernelPanic ? death.getMessage() : death);
+    String[] parts = all.split(" \\| ", -1);
+    Finding.Kind kind = Finding.Kind.PANIC;
+    String message = "I-64 " + (death instanceof KernelPanic ? "panic: " : "a kernel thread died: ") + parts[0];
+    if (parts[0].startsWith(WITNESS)) {
+      kind = Finding.Kind.ORDER;
+      message = parts[0].substring(WITNESS.length());
+    } else if (parts[0].startsWith(OWNERSHIP)) {
+      kind = Finding.Kind.OWNERSHIP;
+      message = parts[0].substring(OWNERSHIP.length());
+    }
+    Map<String, String> details = new LinkedHashMap<>();
+    for (int i = 1; i < parts.length; i++) {
+      details.put("state " + i, parts[i]);
+    }
+    StringBuilder at = new StringBuilder();
+    StackTraceElement[] frames = death.getStackTrace();
+    for (int i = 0; i < Math.min(STACK_SHOWN, frames.length); i++) {
+      at.append(i == 0 ? "" : " < ").append(frames[i]);
+    }
+    details.put("at", at.toString());
+    add(kind, message, details);
+  }
+
+  /** Adds a finding as a detector has made it. */
+  public void add(Finding f) {
+    add(f.kind(), f.message(), f.details());
+  }
+
   /** Adds a finding. */
   public void add(Finding.Kind kind, String message) {
     add(kind, message, Map.of());
@@ -56,7 +102,9 @@ public final class Findings {
     if (n < 0 || n >= kept.length()) {
       return;
     }
-    Finding f = new Finding(Finding.SCHEMA, kind, message, details, steps == null ? n : steps.getAsLong());
+    FindingContext c = context;
+    Finding f = Finding.of(kind, message, details).at(steps == null ? n : steps.getAsLong(), c.tick().getAsLong())
+        .in(c.configuration(), "", c.lastEvents().get(), c.again());
     kept.set(n, f);
     Consumer<Finding> l = listener;
     if (l != null) {

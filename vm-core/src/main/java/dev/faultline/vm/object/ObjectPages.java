@@ -136,7 +136,7 @@ public final class ObjectPages {
   public void startClean(VmObject o, long start, long end) {
     o.lock.lock();
     if (o.type() == ObjectType.VNODE && o.isWriteable()) {
-      o.pipUp(1);
+      o.pipUp(1, HoldReason.CLEAN);
       for (long offset : offsets(o, start, end)) {
         VmPage m = pages().lookup(o, offset); // again, as each write drops O
         if (m == null || m.isBusyAnyway()) {

@@ -138,6 +138,11 @@ public final class VmObject extends PageOwner {
     return pip;
   }
 
+  @Override
+  public boolean isSatisfied() {
+    return pip == 0;
+  }
+
   public boolean isDead() {
     return (flags & DEAD) != 0;
   }

@@ -1,6 +1,7 @@
 package dev.faultline.vm.page;
 
 import dev.faultline.vm.sync.Channel;
+import dev.faultline.vm.sync.HoldKind;
 import dev.faultline.vm.sync.Holders;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
@@ -8,6 +9,7 @@ import dev.faultline.vm.sync.SubOrdered;
 import dev.faultline.vm.sync.SyncDomain;
 import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceKind;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** What pages belong to: the part of a VM object that the page package needs. Its lock is O(object). */
@@ -55,6 +57,14 @@ public abstract class PageOwner implements Channel, SubOrdered {
   @Override
   public final WaitClass waitClass() {
     return WaitClass.PIP;
+  }
+
+  @Override
+  public final void forEachHolder(Consumer<Object> visitor) {
+    Holders h = holders;
+    if (h != null) {
+      h.forEachHolder(HoldKind.PIP, visitor);
+    }
   }
 
   /** Returns the number of resident pages. Caller holds O, or takes it as a hint. */

@@ -104,6 +104,11 @@ public final class ResidentPages {
     return memory;
   }
 
+  /** Returns what freed frames, and freed pages of swap, are filled with; 0 for nothing. */
+  public long poison() {
+    return poison;
+  }
+
   public FreeList freeList() {
     return freeList;
   }

@@ -10,6 +10,7 @@ import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceKind;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -141,6 +142,22 @@ public final class VmPage implements Channel {
   /** Returns who holds the page; null where the ownership registry is off. */
   public @Nullable Holders holders() {
     return holders;
+  }
+
+  @Override
+  public boolean isSatisfied() {
+    return !isBusyAnyway();
+  }
+
+  @Override
+  public void forEachHolder(Consumer<Object> visitor) {
+    Holders h = holders;
+    if (h == null) {
+      Channel.super.forEachHolder(visitor);
+      return;
+    }
+    h.forEachHolder(HoldKind.BUSY, visitor);
+    h.forEachHolder(HoldKind.IO, visitor);
   }
 
   @Override

@@ -71,6 +71,12 @@ public final class VmPageQueues {
     }
   }
 
+  /** Returns what {@link #lengths} does, without a lock: a racy snapshot, for reports. */
+  @SuppressWarnings("GuardedBy")
+  public int[] lengthHints() {
+    return new int[] {active.length, inactive.length, cache.length};
+  }
+
   @GuardedBy("lock")
   public int inactiveCountLocked() {
     return inactive.length;

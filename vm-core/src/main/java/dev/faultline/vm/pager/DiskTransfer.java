@@ -54,6 +54,11 @@ class DiskTransfer extends DiskRequest implements Channel {
   }
 
   @Override
+  public boolean isSatisfied() {
+    return finished;
+  }
+
+  @Override
   public final WaitClass waitClass() {
     return WaitClass.DISK;
   }

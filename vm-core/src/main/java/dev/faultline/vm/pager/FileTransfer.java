@@ -7,6 +7,7 @@ import dev.faultline.vm.sync.Channel;
 import dev.faultline.vm.sync.KMutex;
 import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.SyncDomain;
+import dev.faultline.vm.sync.WaitClass;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -60,6 +61,16 @@ public abstract class FileTransfer implements Channel {
   @Override
   public final int channelNumber() {
     return object.id() * 17 + 4;
+  }
+
+  @Override
+  public final WaitClass waitClass() {
+    return WaitClass.DISK;
+  }
+
+  @Override
+  public final boolean isSatisfied() {
+    return finished;
   }
 
   /**

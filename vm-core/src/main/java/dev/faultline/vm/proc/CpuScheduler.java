@@ -149,10 +149,12 @@ final class CpuScheduler {
 
   private static Cpu awaitGrant(ProcThread t) {
     Cpu cpu = t.granted;
+    t.awaitsCpu(true);
     while (cpu == null) {
       t.strand().park();
       cpu = t.granted;
     }
+    t.awaitsCpu(false);
     return cpu;
   }
 

@@ -118,6 +118,7 @@ public final class ProcThread extends KThread implements SpaceWatcher.Holder {
    */
   CallResult leaveKernel(CallResult result) {
     checkNothingHeld();
+    returned();
     assert mapLocksHeld == 0 : this + " leaves the kernel with map locks held (I-57)";
     assert process.isInMemory() || isKilled() : this + " returns to user mode swapped out";
     if (currentCall != null) {

@@ -118,7 +118,8 @@ public final class Holders {
       found = find(old, kind, holder);
       if (found == null) {
         Hold other = find(old, kind, null);
-        String number = kind == HoldKind.PIP ? "I-22 " : kind == HoldKind.BUSY || kind == HoldKind.IO ? "I-12 " : "I-57 ";
+        boolean page = kind == HoldKind.BUSY || kind == HoldKind.IO;
+        String number = kind == HoldKind.PIP ? "I-22 " : page ? "I-12 " : "I-57 ";
         throw violation(number + (other == null ? "double release: " + holder + " releases " + kind
             + " that nobody has" : holder + " releases " + kind + " of another: " + other.describe()));
       }

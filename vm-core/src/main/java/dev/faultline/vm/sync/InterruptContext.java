@@ -16,13 +16,16 @@ public final class InterruptContext {
     if (t == null) {
       t = new KThread(domain, name, false, true);
     }
+    t.inInterrupt(true);
     domain.token().enter();
     return t;
   }
 
   /** Leaves the kernel. */
   public static void leave(SyncDomain domain) {
-    KThread.current().checkNothingHeld();
+    KThread t = KThread.current();
+    t.checkNothingHeld();
     domain.token().leave();
+    t.inInterrupt(false);
   }
 }

@@ -91,6 +91,10 @@ public final class KMutex extends StrandLock implements Lock, TraceSubject {
 
   @Override
   public void unlock() {
+    ReleaseWatcher r = domain.releaseWatcher();
+    if (r != null) {
+      watch(r);
+    }
     if (!real) {
       return;
     }
@@ -101,6 +105,13 @@ public final class KMutex extends StrandLock implements Lock, TraceSubject {
     }
     tracer.event(TraceEvent.UNLOCK, this);
     release(me);
+  }
+
+  private void watch(ReleaseWatcher r) {
+    KThread t = KThread.of(Strand.current());
+    if (t != null) {
+      r.releasing(t, this);
+    }
   }
 
   /**

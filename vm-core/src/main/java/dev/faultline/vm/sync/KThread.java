@@ -5,6 +5,8 @@ import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -36,10 +38,11 @@ public class KThread {
   boolean timedOut;
   long sleepTurn; // number of this sleep
   volatile @Nullable String sleepTag; // racy, for reports
-  volatile boolean sleepTimed; // racy, for reports
-
   private volatile @Nullable Channel restChannel; // written by the thread: a daemon's
   private volatile @Nullable KThread behalf; // written by the thread
+  private volatile long sleepEnd; // racy, for reports: the tick at which a timed sleep ends, 0 of one without end
+  private volatile boolean awaitingCpu; // racy, for reports
+  private volatile long returns; // (T) written by the thread: how often it has returned to user mode
 
   // Witness: mutexes held, in order.
   final KMutex[] held;
@@ -51,6 +54,7 @@ public class KThread {
   private int classesHeld; // (T) a bit for each node with holds
   private final HoldTable holdTable = new HoldTable(this); // (T)
   private final boolean interrupt; // (C) it runs interrupts only, and may not sleep
+  private volatile boolean inInterrupt; // (T) written by the thread, read by anybody
 
   /**
    * Where the thread is, if that is one of the places of vm-semantics 5.1 that may wait for busy pages, memory or the
@@ -66,6 +70,12 @@ public class KThread {
 
   /** freeGen as the last failed allocation of this thread saw it; what vm_wait compares (R9). */
   public long memoryGen; // (T)
+
+  /** Locks let go since the last look at what one of them guards; the release checks'. */
+  public int releases; // (T)
+
+  /** Whether the thread is looking at what a lock guards, and lets go of others meanwhile; the release checks'. */
+  public boolean checking; // (T)
 
   /** The fault handler's reusable state, so that a fault allocates nothing. */
   public @Nullable Object faultState; // (T)
@@ -153,6 +163,27 @@ public class KThread {
     return (long) EVENTS.getOpaque(events, i);
   }
 
+  /** Lists a hold of a map lock. */
+  final void mapBegins(MapLock m) {
+    if (mapsHeldCount == mapsHeld.length) {
+      mapsHeld = Arrays.copyOf(mapsHeld, 2 * mapsHeldCount); // a fork holds as many share maps as it copies from
+    }
+    mapsHeld[mapsHeldCount++] = m;
+    classBegins(LockRank.MAP.ordinal());
+  }
+
+  /** Takes the latest hold of a map lock off the list, if it is there: a harness may end one that another took. */
+  final void mapEnds(MapLock m) {
+    for (int i = mapsHeldCount - 1; i >= 0; i--) {
+      if (mapsHeld[i] == m) {
+        System.arraycopy(mapsHeld, i + 1, mapsHeld, i, mapsHeldCount - i - 1);
+        mapsHeld[--mapsHeldCount] = null;
+        classEnds(LockRank.MAP.ordinal());
+        return;
+      }
+    }
+  }
+
   /** A hold begins of something that others wait for, a node of the order graph. */
   final void classBegins(int node) {
     classHolds[node]++;
@@ -208,6 +239,15 @@ public class KThread {
     return interrupt;
   }
 
+  final void inInterrupt(boolean on) {
+    inInterrupt = on;
+  }
+
+  /** Returns whether the thread is an interrupt strand's with no interrupt to serve; a racy snapshot for reports. */
+  public final boolean isInterruptAtRest() {
+    return interrupt && !inInterrupt;
+  }
+
   public final SyncDomain domain() {
     return domain;
   }
@@ -246,13 +286,13 @@ public class KThread {
   /** Returns whether this is no daemon, or one that is at rest; a snapshot. */
   public final boolean isDaemonAtRest() {
     Channel rest = restChannel;
-    return rest == null || (sleepingOn == rest && !sleepTimed);
+    return rest == null || (sleepingOn == rest && sleepEnd == 0);
   }
 
   /** Returns whether this is a daemon that has nothing to do until its time has come; a snapshot. */
   public final boolean isDaemonBetweenPeriods() {
     Channel rest = restChannel;
-    return rest != null && sleepingOn == rest && sleepTimed;
+    return rest != null && sleepingOn == rest && sleepEnd != 0;
   }
 
   /** Returns whether faults of this thread are counted as a process's (D47): not a daemon's. */
@@ -273,6 +313,70 @@ public class KThread {
   /** Returns how many sleeps the thread has begun; a racy snapshot for reports. */
   public final long sleepCount() {
     return sleepTurn;
+  }
+
+  /** Returns the tick at which the present sleep ends by itself; 0 if it does not. A racy snapshot for reports. */
+  public final long sleepEnd() {
+    return sleepEnd;
+  }
+
+  final void sleepEnds(long tick) {
+    sleepEnd = tick;
+  }
+
+  /** Returns whether the thread is parked for a processor; a racy snapshot for reports. */
+  public final boolean awaitsCpu() {
+    return awaitingCpu;
+  }
+
+  /** Says that the thread is about to be parked for a processor, or has one. */
+  public final void awaitsCpu(boolean on) {
+    awaitingCpu = on;
+  }
+
+  /**
+   * Returns a number that grows as the thread gets on with something: its returns to user mode, and its events
+   * but for those that only tell of waiting and trying again. A racy snapshot for reports.
+   */
+  public final long progress() {
+    return sum() - idle() + returns;
+  }
+
+  /**
+   * Returns how often the thread has slept or tried again, not for want of memory. A racy snapshot for reports.
+   */
+  public final long attempts() {
+    return eventCount(Event.FAULT_RETRIES.ordinal()) + sleepTurn - 2 * eventCount(Event.MEMORY_WAITS.ordinal());
+  }
+
+  /** Counts a return to user mode. */
+  @SuppressWarnings("NonAtomicVolatileUpdate") // the thread's own
+  protected final void returned() {
+    returns++;
+  }
+
+  private long sum() {
+    long sum = 0;
+    for (int i = 0; i < events.length; i++) {
+      sum += eventCount(i);
+    }
+    return sum;
+  }
+
+  private long idle() {
+    return eventCount(Event.FAULT_RETRIES.ordinal()) + eventCount(Event.INTRANS.ordinal())
+        + eventCount(Event.MEMORY_WAITS.ordinal());
+  }
+
+  /** Calls {@code visitor} for each map lock that the thread holds; racy but for a thread that waits. For reports. */
+  public final void forEachMapHeld(Consumer<MapLock> visitor) {
+    @Nullable MapLock[] held = mapsHeld;
+    for (int i = 0; i < Math.min(mapsHeldCount, held.length); i++) {
+      MapLock m = held[i];
+      if (m != null) {
+        visitor.accept(m);
+      }
+    }
   }
 
   /** Returns why the thread sleeps (the original's wmesg), or null; a racy snapshot for reports. */

@@ -4,6 +4,7 @@ import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.trace.LockMode;
 import dev.faultline.vm.trace.TraceEvent;
 import dev.faultline.vm.trace.TraceKind;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,7 @@ public final class MapLock implements Channel {
   private boolean wantWrite;
   private boolean wantUpgrade;
   private boolean waiting;
+  private @Nullable KThread claimant; // who has set wantWrite or wantUpgrade, for reports
   private @Nullable KThread writer; // who holds it for writing (or owns an upgrade), for assertions
   private volatile @Nullable KThread recursiveOwner; // written under interlock
   private int recursionDepth;
@@ -58,7 +60,26 @@ public final class MapLock implements Channel {
     return TraceKind.LOCK_M;
   }
 
-  Object subject() {
+  @Override
+  public boolean isSatisfied() {
+    return readCount == 0 && !wantWrite && !wantUpgrade;
+  }
+
+  /** Shows the writer, and the one who waits for readers to leave: he keeps new ones out. Not the readers. */
+  @Override
+  public void forEachHolder(Consumer<Object> visitor) {
+    KThread w = writer;
+    KThread c = claimant;
+    if (w != null) {
+      visitor.accept(w);
+    }
+    if (c != null && c != w) {
+      visitor.accept(c);
+    }
+  }
+
+  /** Returns what the lock guards. */
+  public Object subject() {
     return subject;
   }
 
@@ -73,20 +94,14 @@ public final class MapLock implements Channel {
   private void held(KThread me, LockMode mode) {
     me.mapLocksHeld++;
     domain.tracer().event(TraceEvent.LOCK, this, mode.ordinal());
-    Witness w = domain.witness();
-    if (w != null) {
-      w.mapLocked(me, this);
-    }
+    me.mapBegins(this);
   }
 
   /** Counts a hold of the caller's that ends. */
   private void letGo(KThread me, LockMode mode) {
     me.mapLocksHeld--;
     domain.tracer().event(TraceEvent.UNLOCK, this, mode.ordinal());
-    Witness w = domain.witness();
-    if (w != null) {
-      w.mapUnlocked(me, this);
-    }
+    me.mapEnds(this);
   }
 
   /** Records that the caller's hold is of another mode from here on. */
@@ -149,6 +164,7 @@ public final class MapLock implements Channel {
       sleep("thrd_write");
     }
     wantWrite = true;
+    claimant = me;
     while (readCount != 0 || wantUpgrade) {
       sleep("thrd_write");
     }
@@ -204,6 +220,7 @@ public final class MapLock implements Channel {
       return true;
     }
     wantUpgrade = true;
+    claimant = me;
     while (readCount != 0) {
       sleep("thrd_upgrade");
     }
@@ -213,9 +230,17 @@ public final class MapLock implements Channel {
     return false;
   }
 
+  private void watch(KThread me) {
+    ReleaseWatcher r = domain.releaseWatcher();
+    if (r != null && writer == me && recursionDepth == 0) { // own words of a writer: nobody changes them now
+      r.releasing(me, this);
+    }
+  }
+
   /** Turns the caller's write hold into a read hold; never sleeps. */
   public void downgrade() {
     KThread me = KThread.current();
+    watch(me);
     interlock.lock();
     changed(LockMode.WRITE, LockMode.READ);
     readCount++;
@@ -224,9 +249,11 @@ public final class MapLock implements Channel {
     } else if (wantUpgrade) {
       wantUpgrade = false;
       writer = null;
+      claimant = null;
     } else {
       wantWrite = false;
       writer = null;
+      claimant = null;
     }
     wakeWaiters();
     interlock.unlock();
@@ -257,6 +284,7 @@ public final class MapLock implements Channel {
   /** Gives back one hold: a read hold if there is any, else a recursive one, else an upgrade, else the write hold. */
   public void unlock() {
     KThread me = KThread.current();
+    watch(me);
     interlock.lock();
     LockMode mode = readCount > 0 ? LockMode.READ : LockMode.WRITE;
     if (readCount > 0) {
@@ -266,9 +294,11 @@ public final class MapLock implements Channel {
     } else if (wantUpgrade) {
       wantUpgrade = false;
       writer = null;
+      claimant = null;
     } else if (wantWrite) {
       wantWrite = false;
       writer = null;
+      claimant = null;
     } else {
       interlock.unlock();
       throw KernelPanic.of("lock_done: not held", this);

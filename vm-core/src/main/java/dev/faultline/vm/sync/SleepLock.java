@@ -43,6 +43,11 @@ public final class SleepLock implements Channel {
     return subject instanceof TraceSubject s ? s.traceId() : number;
   }
 
+  @Override
+  public boolean isSatisfied() {
+    return owner == null;
+  }
+
   /** Takes the lock, sleeping for it. */
   public void lock() {
     KThread me = KThread.current();

@@ -94,7 +94,7 @@ public final class SleepQueues {
     t.sleepNext = null;
     t.sleepingOn = channel;
     t.sleepTag = tag;
-    t.sleepTimed = ticks > 0;
+    t.sleepEnds(ticks > 0 ? Math.max(1, domain.clock().now() + ticks) : 0);
     if (b.tail == null) {
       b.head = t;
     } else {

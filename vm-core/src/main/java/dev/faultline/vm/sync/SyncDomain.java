@@ -35,6 +35,7 @@ public final class SyncDomain {
   private final long[] plainEvents; // H-COUNTERS: guarded by nothing, which is what is wrong with it
   private final AtomicInteger starting = new AtomicInteger(); // (A) strands that are not kernel threads yet
   private int nextThread; // guarded by threadLock
+  private @Nullable ReleaseWatcher releaseWatcher; // (C) once booted
 
   /**
    * Creates a domain.
@@ -131,6 +132,15 @@ public final class SyncDomain {
   public @Nullable Holders holdersOf(Object subject) {
     Ownership o = ownership;
     return o == null ? null : o.listOf(subject);
+  }
+
+  /** Installs who looks at what is guarded whenever a lock is let go; before the first thread runs. */
+  public void setReleaseWatcher(ReleaseWatcher w) {
+    releaseWatcher = w;
+  }
+
+  @Nullable ReleaseWatcher releaseWatcher() {
+    return releaseWatcher;
   }
 
   public KernelToken token() {

@@ -2,7 +2,6 @@ package dev.faultline.vm.sync;
 
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.vm.base.KernelPanic;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -168,36 +167,14 @@ public final class Witness {
 
   private static void refuseVnode(KThread t, Channel c) {
     if (t.vnodeLocksHeld != 0) {
-      throw KernelPanic.of("witness: I-56 " + t + " waits for " + c.waitClass() + ", " + c + ", while it holds a vnode");
+      throw KernelPanic.of("witness: I-56 " + t + " waits for " + c.waitClass() + ", " + c
+          + ", while it holds a vnode");
     }
   }
 
   /** Returns the edges of the order graph, each with who made it first; for reports. */
   public List<String> order() {
     return order.describe();
-  }
-
-  /** Lists a hold of a map lock. */
-  void mapLocked(KThread t, MapLock m) {
-    if (t.mapsHeldCount == t.mapsHeld.length) {
-      t.mapsHeld = Arrays.copyOf(t.mapsHeld, 2 * t.mapsHeldCount); // a fork holds as many share maps as it copies from
-    }
-    t.mapsHeld[t.mapsHeldCount++] = m;
-    t.classBegins(MAP);
-  }
-
-  /**
-   * Takes the latest hold of a map lock off the list, if it is there: a harness may end one that another thread took.
-   */
-  void mapUnlocked(KThread t, MapLock m) {
-    for (int i = t.mapsHeldCount - 1; i >= 0; i--) {
-      if (t.mapsHeld[i] == m) {
-        System.arraycopy(t.mapsHeld, i + 1, t.mapsHeld, i, t.mapsHeldCount - i - 1);
-        t.mapsHeld[--t.mapsHeldCount] = null;
-        t.classEnds(MAP);
-        return;
-      }
-    }
   }
 
   /**

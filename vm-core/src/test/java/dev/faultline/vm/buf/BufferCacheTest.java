@@ -429,7 +429,7 @@ final class BufferCacheTest {
       o.lock.lock();
       assertThat(second.isWanted()).isTrue();
       assertThat(w.kernel().pages().lookup(o, 0).isBusy()).as("the first page is not held meanwhile").isFalse();
-      w.kernel().pages().wakeup(second);
+      w.kernel().pages().wakeup(second, this);
       o.lock.unlock();
     });
     assertThat(reader.join()).isEqualTo(Outcome.DONE);

@@ -3,23 +3,40 @@ package dev.faultline.vm.detect;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.faultline.hw.MachineConfig;
+import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.DaemonOptions;
+import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.page.FreeList;
+import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.sync.InterruptContext;
+import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.sync.MapLock;
 import dev.faultline.vm.sync.NamedChannel;
 import dev.faultline.vm.sync.SleepLock;
+import dev.faultline.vm.sync.WaitClass;
+import java.io.ByteArrayInputStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import javax.xml.parsers.DocumentBuilderFactory;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.w3c.dom.Document;
 
 /** A kernel in which nobody can wake anybody is reported at once, with who waits for whom; one that waits is not. */
 @Timeout(60)
@@ -71,7 +88,7 @@ final class HangDetectorTest {
     Finding f = awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10));
     assertThat(f.kind()).isEqualTo(Finding.Kind.HANG);
     assertThat(f.message()).startsWith("I-58 all threads wait");
-    assertThat(f.details()).containsEntry("live processes", "1").containsEntry("disk", "idle");
+    assertThat(f.details()).containsKey("picture").containsEntry("live processes", "1").containsEntry("disk", "idle");
     assertThat(f.details().get("wait 0")).contains("waits, lost, for never");
     assertThat(f.details().get("graph")).startsWith("digraph").contains("\"lost\"");
   }
@@ -144,5 +161,195 @@ final class HangDetectorTest {
       return found != null || before == 0;
     });
     assertThat(found).isNull();
+  }
+
+  private static void spin(Kernel k, AtomicBoolean done) {
+    while (!done.get()) { // in the kernel, asleep for a tick at a time
+      k.domain().sleepQueues().sleepOn(new NamedChannel("spin", 5), null, "spin", 1);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void look_afterAnInterrupt_stillSeesThatNobodyRuns(Mode mode) {
+    Kernel k = boot(mode);
+    k.domain().strands().start("interrupts", () -> {
+      InterruptContext.enter(k.domain(), "interrupt");
+      InterruptContext.leave(k.domain());
+      Strand.current().parkNanos(Duration.ofSeconds(30).toNanos());
+    });
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(never, null, "lost"));
+    assertThat(awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10)).message()).startsWith("I-58 all");
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void look_circle_isReported_whileOthersGoOn(Mode mode) {
+    Kernel k = boot(mode);
+    AtomicBoolean done = new AtomicBoolean();
+    SleepLock a = new SleepLock(k.domain(), "a", 11);
+    SleepLock b = new SleepLock(k.domain(), "b", 12);
+    AtomicInteger both = new AtomicInteger();
+    start(k, 2, () -> spin(k, done));
+    start(k, 3, () -> takeBoth(k, a, b, both));
+    start(k, 4, () -> takeBoth(k, b, a, both));
+    Finding f = awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10));
+    done.set(true);
+    assertThat(f.message()).startsWith("I-58 threads wait for each other in a circle");
+    assertThat(f.details().get("cycle")).contains("3").contains("4").doesNotContain("pid 2");
+  }
+
+  /** R30: a reader waits behind a queued writer, who waits for another reader, who waits for the first. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void look_circleThroughAQueuedWriter_isReported(Mode mode) {
+    Kernel k = boot(mode);
+    AtomicBoolean done = new AtomicBoolean();
+    MapLock map = new MapLock(k.domain(), "map", 21);
+    SleepLock page = new SleepLock(k.domain(), "page", 22);
+    AtomicInteger held = new AtomicInteger();
+    AtomicBoolean queued = new AtomicBoolean();
+    start(k, 2, () -> spin(k, done));
+    start(k, 3, () -> {
+      map.lockRead();
+      held.incrementAndGet();
+      spin(k, queued);
+      page.lock();
+    });
+    start(k, 4, () -> {
+      page.lock();
+      held.incrementAndGet();
+      spin(k, queued);
+      map.lockRead();
+    });
+    Awaitility.await().until(() -> held.get() == 2);
+    start(k, 5, map::lockWrite);
+    Awaitility.await().pollInSameThread().until(() -> WaitForGraph.of(k.domain()).waits().stream().anyMatch(
+        w -> w.tag().equals("thrd_write")));
+    queued.set(true);
+    Finding f = awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10));
+    done.set(true);
+    assertThat(f.message()).contains("in a circle");
+    assertThat(f.details().get("cycle")).contains("3").contains("4").contains("5");
+  }
+
+  /** A program's own sleep excuses the process that sleeps, and no other. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void look_hangBesideAProcessThatSleeps_isReported(Mode mode) {
+    Kernel k = boot(mode);
+    NamedChannel page = new NamedChannel("a page", 78, WaitClass.BUSY);
+    k.run("boot", () -> k.processes().start(5, t -> k.processes().systemCalls().life().sleep(t, 300)));
+    HangDetector d = new HangDetector(k, () -> 0);
+    Awaitility.await().until(() -> k.processes().sleeping() == 1);
+    assertThat(d.look(System.nanoTime())).isNull();
+    assertThat(d.look(System.nanoTime())).isNull();
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(page, null, "lost"));
+    assertThat(awaitFinding(d, Duration.ofSeconds(2)).message()).startsWith("I-58 all threads wait");
+    k.run("end", () -> k.domain().sleepQueues().wakeup(page));
+    k.run("end", () -> k.processes().stop());
+  }
+
+  @Test
+  void look_timeoutThatTheClockLost_isReported() {
+    Kernel k = boot(Mode.FIXED);
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(never, null, "timed", 2_000));
+    Awaitility.await().until(() -> k.machine().clock().pending() == 1);
+    new Broken().set(k.machine().clock(), "size", 0);
+    HangDetector d = new HangDetector(k, () -> 0);
+    assertThat(d.look(System.nanoTime())).isNull();
+    assertThat(d.look(System.nanoTime())).as("not yet due").isNull();
+    Finding f = awaitFinding(d, Duration.ofSeconds(30));
+    assertThat(f.message()).startsWith("I-58 all threads wait");
+    assertThat(f.details().get("lost wakeups")).contains("long past");
+  }
+
+  @Test
+  void look_sleeperForMemoryBesidePlenty_isReported() {
+    Kernel k = boot(Mode.FIXED);
+    AtomicBoolean done = new AtomicBoolean();
+    FreeList free = k.pages().freeList();
+    start(k, 2, () -> spin(k, done));
+    start(k, 3, () -> {
+      free.lock.lock();
+      k.domain().sleepQueues().sleepOn(free.freeChannel, free.lock, "vmwait");
+    });
+    Finding f = awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10));
+    done.set(true);
+    assertThat(f.message()).startsWith("I-59 ");
+    k.run("end", () -> k.domain().sleepQueues().wakeup(free.freeChannel));
+  }
+
+  @Test
+  void look_sleeperForAPageThatNobodyHas_isReported_whileOthersGoOn() {
+    Kernel k = boot(Mode.FIXED);
+    AtomicBoolean done = new AtomicBoolean();
+    VmPage m = k.pages().page(5);
+    start(k, 2, () -> spin(k, done));
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(m, null, "vmpfw"));
+    Finding f = awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10));
+    done.set(true);
+    assertThat(f.message()).startsWith("I-58 ").contains("vmpfw", "for what nobody has any more", "page(frame=5");
+    k.run("end", () -> k.domain().sleepQueues().wakeup(m));
+  }
+
+  @Test
+  void look_threadThatTriesAgainAndAgain_isReported() {
+    Kernel k = boot(Mode.FIXED);
+    AtomicBoolean done = new AtomicBoolean();
+    start(k, 2, () -> spin(k, done));
+    start(k, 3, () -> {
+      while (!done.get()) {
+        KThread.current().count(Event.FAULT_RETRIES);
+      }
+    });
+    Finding f = awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10));
+    done.set(true);
+    assertThat(f.message()).startsWith("I-60 ").contains("3").contains("times and got nowhere");
+  }
+
+  @Test
+  void thePicture_isADocument_withEverybodyInIt() throws Exception {
+    Kernel k = boot(Mode.FIXED);
+    SleepLock a = new SleepLock(k.domain(), "a <&> \"", 11);
+    SleepLock b = new SleepLock(k.domain(), "b", 12);
+    AtomicInteger both = new AtomicInteger();
+    start(k, 3, () -> takeBoth(k, a, b, both));
+    start(k, 4, () -> takeBoth(k, b, a, both));
+    String svg = awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10)).details().get("picture");
+    assertThat(svg).contains("vnlock", "#b00020", "a &lt;&amp;&gt;");
+    Document d = DocumentBuilderFactory.newInstance().newDocumentBuilder()
+        .parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)));
+    assertThat(d.getDocumentElement().getTagName()).isEqualTo("svg");
+    assertThat(d.getElementsByTagName("rect").getLength()).isEqualTo(4);
+    assertThat(d.getElementsByTagName("line").getLength()).isEqualTo(4);
+  }
+
+  /** For docs/detectors.md: how long after its last step a hang is reported, to one who looks every 2 ms. */
+  @Test
+  void printsHowLongItTakes() {
+    List<Long> nanos = new ArrayList<>();
+    for (int i = 0; i < 15; i++) {
+      Kernel k = boot(Mode.FIXED);
+      AtomicLong last = new AtomicLong();
+      start(k, 3, () -> {
+        last.set(System.nanoTime());
+        k.domain().sleepQueues().sleepOn(never, null, "lost");
+      });
+      HangDetector d = new HangDetector(k, () -> 0);
+      Strand me = Strand.current();
+      while (d.look(System.nanoTime()) == null) {
+        me.parkNanos(2_000_000);
+      }
+      nanos.add(System.nanoTime() - last.get());
+      end();
+      kernel = null;
+    }
+    nanos.sort(null);
+    if (Boolean.getBoolean("faultline.print")) {
+      System.out.printf(Locale.ROOT, "from the hang to its report: median %.1f ms, longest of %d %.1f ms%n",
+          nanos.get(nanos.size() / 2) / 1e6, nanos.size(), nanos.get(nanos.size() - 1) / 1e6);
+    }
+    assertThat(nanos.get(0)).isLessThan(Duration.ofSeconds(1).toNanos());
   }
 }

@@ -105,6 +105,13 @@ final class OwnershipTest {
     }).hasMessageStartingWith("ownership: I-12 page freed while held").hasMessageContaining("soft busy by a transfer");
   }
 
+  /** I-41: whoever frees a frame has removed its translations. */
+  @Test
+  void aMappedPageFreed_isFound() {
+    World w = World.builder().build();
+    wrong(w, (o, m) -> w.kernel().pages().free(m)).hasMessageContaining("I-41 page is mapped");
+  }
+
   @Test
   void aSoftBusyPage_endedByAnother_isFound() {
     World w = World.builder().build();
@@ -119,7 +126,8 @@ final class OwnershipTest {
     wrong((o, m) -> {
       o.pipUp(2, HoldReason.PAGEOUT, "a transfer");
       o.pipDown(1);
-    }).hasMessageStartingWith("ownership: I-22 ").hasMessageContaining("releases pip of another: 2 of pip by a transfer");
+    }).hasMessageStartingWith("ownership: I-22 ")
+        .hasMessageContaining("releases pip of another: 2 of pip by a transfer");
   }
 
   @Test
@@ -137,7 +145,8 @@ final class OwnershipTest {
     wrong((o, m) -> m.setBusy(KThread.current())).hasMessageContaining("leaves the kernel with busy of page");
     wrong((o, m) -> o.pinLocked(HoldReason.FAULT)).hasMessageContaining("leaves the kernel with reference of object");
     World w = World.builder().build();
-    wrong(w, (o, m) -> w.kernel().pages().queues().addHold(m, 1)).hasMessageContaining("leaves the kernel with hold of");
+    wrong(w, (o, m) -> w.kernel().pages().queues().addHold(m, 1))
+        .hasMessageContaining("leaves the kernel with hold of");
   }
 
   @Test
@@ -185,7 +194,7 @@ final class OwnershipTest {
   @ParameterizedTest
   @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
   void aClaimedPageOnAQueue_isFound(Mode mode) {
-    World w = World.builder().mode(mode).defect(Defect.H_NOUNQUEUE).build();
+    World w = World.builder().mode(mode).defect(Defect.H_NOUNQUEUE).ownership(true).build();
     Space s = w.space().mapSwap(0, 2);
     s.write(0, 1);
     assertThatThrownBy(() -> s.read(0)).isInstanceOf(KernelPanic.class).hasMessageStartingWith("ownership: I-15 ");

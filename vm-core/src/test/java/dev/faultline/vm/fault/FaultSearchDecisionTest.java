@@ -14,9 +14,9 @@ import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.scenario.FaultGates.Gate;
 import dev.faultline.vm.scenario.Space;
 import dev.faultline.vm.scenario.World;
+import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.NamedChannel;
-import dev.faultline.vm.sync.HoldReason;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -381,7 +381,7 @@ class FaultSearchDecisionTest extends DecisionTests {
   @ParameterizedTest
   @MethodSource("modes")
   void d02_d36_d46_withoutUnqueueing(Mode mode) {
-    try (World w = World.builder().mode(mode).defect(Defect.H_NOUNQUEUE).ownership(false).build()) {
+    try (World w = World.builder().mode(mode).defect(Defect.H_NOUNQUEUE).build()) {
       Space s = w.space().mapSwap(16, 2);
       s.write(16, 1);
       w.gates().reset();

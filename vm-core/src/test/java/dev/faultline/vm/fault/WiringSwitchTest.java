@@ -37,6 +37,7 @@ final class WiringSwitchTest {
 
   private static World world(Mode mode, Defect defect, boolean on) {
     World.Builder b = World.builder().mode(mode);
+    b.ownership(false); // which would find some of them out before they do what is looked at here
     return (on ? b.defect(defect) : b).build();
   }
 

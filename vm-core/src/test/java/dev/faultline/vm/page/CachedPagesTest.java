@@ -82,7 +82,8 @@ final class CachedPagesTest {
   @SuppressWarnings("ImmutableEnumChecker") // lambdas that capture nothing
   private enum Unfit {
     BUSY((t, on) -> t.setBusy(on), VmPage::isBusy),
-    IN_IO((t, on) -> t.bed.locked(t.victims, () -> t.head.addBusyCount(on ? 1 : -1, "an I/O")), m -> m.busyCount() == 1),
+    IN_IO((t, on) -> t.bed.locked(t.victims, () -> t.head.addBusyCount(on ? 1 : -1, "an I/O")),
+        m -> m.busyCount() == 1),
     HELD((t, on) -> t.bed.queues.addHold(t.head, on ? 1 : -1), m -> m.holdCount() == 1),
     IN_A_BUFFER((t, on) -> t.bed.locked(t.victims, () -> t.head.addBmapped(on ? 1 : -1)), m -> m.bmapped() == 1),
     DIRTY((t, on) -> t.dirty(on), m -> m.dirty() != 0),

@@ -10,7 +10,11 @@ import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pmap.Pmap;
 import dev.faultline.vm.scenario.Space;
+import dev.faultline.vm.scenario.Victims;
 import dev.faultline.vm.scenario.World;
+import dev.faultline.vm.sync.HoldReason;
+import dev.faultline.vm.sync.NamedChannel;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -123,7 +127,14 @@ final class MapTrimmerTest {
         assertThat(s.fault(AT + i, RW)).isEqualTo(KernReturn.SUCCESS);
       }
       VmMap map = s.vmspace().map();
-      w.inKernel(map::lockWrite);
+      NamedChannel go = new NamedChannel("go", 9);
+      World.Actor<Integer> holder = w.start("holder", () -> {
+        map.lockWrite();
+        w.kernel().domain().sleepQueues().sleepOn(go, null, "hold");
+        map.unlock();
+        return 0;
+      });
+      Awaitility.await().until(() -> Victims.sleeps(w, "holder", "hold"));
       w.start("vmdaemon", () -> {
         for (int i = 0; i <= AGES; i++) {
           new MapTrimmer(w.kernel().pages()).trim(map, 0, true);
@@ -131,7 +142,8 @@ final class MapTrimmerTest {
         return 0;
       }).join();
       assertThat(resident(s)).isEqualTo(4);
-      w.inKernel(map::unlock);
+      w.inKernel(() -> w.kernel().domain().sleepQueues().wakeup(go));
+      holder.join();
       VmObject o = s.object(AT);
       assertThat(o).isNotNull();
       w.inKernel(() -> pip(o, 1));
@@ -150,9 +162,9 @@ final class MapTrimmerTest {
   private static void pip(VmObject o, int n) {
     o.lock.lock();
     if (n > 0) {
-      o.pipUp(n);
+      o.pipUp(n, HoldReason.TEST, "a test");
     } else {
-      o.pipDown(-n);
+      o.pipDown(-n, "a test");
     }
     o.lock.unlock();
   }

@@ -9,7 +9,6 @@ import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.Defect;
-import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.detect.Finding;
 import dev.faultline.vm.detect.Findings;
@@ -168,11 +167,8 @@ public final class CheckedProgram {
   }
 
   private static void addDeath(Findings findings, @Nullable Throwable death) {
-    if (death instanceof KernelPanic) {
-      findings.add(Finding.Kind.PANIC, String.valueOf(death.getMessage()));
-    } else if (death != null) {
-      StackTraceElement[] at = death.getStackTrace();
-      findings.add(Finding.Kind.PANIC, death + (at.length == 0 ? "" : " at " + at[0]));
+    if (death != null) {
+      findings.addDeath(death);
     }
   }
 

@@ -186,7 +186,7 @@ public final class World implements AutoCloseable {
     private DaemonOptions daemons = DaemonOptions.DEFAULT;
     private int buffers = 8;
     private int blockChunks = 2;
-    private boolean ownership = true;
+    private @Nullable Boolean ownership;
     private @Nullable Strands strands;
 
     private Builder() {}
@@ -247,7 +247,7 @@ public final class World implements AutoCloseable {
       return this;
     }
 
-    /** Whether who holds what is registered, and a wrong hold is a panic; on, unless a test wants what follows. */
+    /** Whether who holds what is registered, and a wrong hold is a panic: unless told, in worlds without a defect. */
     public Builder ownership(boolean on) {
       ownership = on;
       return this;
@@ -299,7 +299,7 @@ public final class World implements AutoCloseable {
               .buffers(buffers)
               .blockChunks(blockChunks)
               .witness(true)
-              .ownership(ownership)
+              .ownership(ownership == null ? defects.equals(Defect.defaults()) : ownership)
               .poison(0xdeadf4a3e5L)
               .probe(gates)
               .allocationFaults(allocationFaults);
