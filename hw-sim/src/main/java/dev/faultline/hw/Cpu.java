@@ -430,6 +430,19 @@ public final class Cpu extends Mmu implements Subject {
     }
   }
 
+  /**
+   * Checks the TLB entry of one page, if there is one and it maps that frame, as {@link #checkTlb()} does. Exact with P
+   * and PV of the frame held.
+   */
+  public @Nullable String checkTlb(long va, int frame) {
+    long word = takeStranger();
+    try {
+      return wrongEntry(va, frame);
+    } finally {
+      giveStranger(word);
+    }
+  }
+
   /** Returns the walks of the page table made so far. Racy. */
   public long tlbMisses() {
     return misses;

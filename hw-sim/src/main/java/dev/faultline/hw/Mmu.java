@@ -318,24 +318,37 @@ abstract class Mmu extends TlbLock {
 
   /** I-36: returns what is wrong with an entry, or null. T is held, and P and PV of what it may map. */
   final @Nullable String wrongEntry() {
-    PageTable t = table;
+    String wrong = null;
+    for (int slot = 0; slot < tlb.length && wrong == null; slot += 2) {
+      wrong = tlb[slot] == 0 ? null : wrongSlot(slot);
+    }
+    return wrong;
+  }
+
+  /** The same of the entry of one page, if there is one and it maps that frame. */
+  final @Nullable String wrongEntry(long va, int frame) {
     for (int slot = 0; slot < tlb.length; slot += 2) {
-      if (tlb[slot] == 0) {
-        continue;
-      }
-      long va = ~tlb[slot] << pageShift;
-      long entry = tlb[slot + 1];
-      PageTable.Leaf leaf = t == null ? null : t.leaf(va);
-      long pte = t == null || leaf == null ? 0 : leaf.get(t.index(va));
-      long needed = Pte.V;
-      needed |= (entry & WRITABLE) != 0 ? Pte.W : 0;
-      needed |= (entry & MODIFIED_SEEN) != 0 ? Pte.M : 0;
-      if ((pte & needed) != needed || Pte.frame(pte) != frame(slot)) {
-        return "I-36 cpu " + cpu + " TLB entry 0x" + Long.toHexString(va) + " -> frame " + frame(slot)
-            + ((entry & WRITABLE) != 0 ? " W" : "") + ((entry & MODIFIED_SEEN) != 0 ? " Mseen" : "")
-            + " but PTE is " + Pte.toString(pte) + " in " + t;
+      if (tlb[slot] != 0 && ~tlb[slot] << pageShift == va && frame(slot) == frame) {
+        return wrongSlot(slot);
       }
     }
     return null;
+  }
+
+  private @Nullable String wrongSlot(int slot) {
+    PageTable t = table;
+    long va = ~tlb[slot] << pageShift;
+    long entry = tlb[slot + 1];
+    PageTable.Leaf leaf = t == null ? null : t.leaf(va);
+    long pte = t == null || leaf == null ? 0 : leaf.get(t.index(va));
+    long needed = Pte.V;
+    needed |= (entry & WRITABLE) != 0 ? Pte.W : 0;
+    needed |= (entry & MODIFIED_SEEN) != 0 ? Pte.M : 0;
+    if ((pte & needed) == needed && Pte.frame(pte) == frame(slot)) {
+      return null;
+    }
+    return "I-36 cpu " + cpu + " TLB entry 0x" + Long.toHexString(va) + " -> frame " + frame(slot)
+        + ((entry & WRITABLE) != 0 ? " W" : "") + ((entry & MODIFIED_SEEN) != 0 ? " Mseen" : "")
+        + " but PTE is " + Pte.toString(pte) + " in " + t;
   }
 }

@@ -55,6 +55,14 @@ public final class Invariants {
   }
 
   /**
+   * Returns how many collapses were missed, or not tried yet, in a kernel at rest: I-28, which is weak and no finding.
+   * The caller is a kernel thread in the kernel.
+   */
+  public int missedCollapses() {
+    return new ObjectInvariants(kernel, new InvariantReport()).missedCollapses();
+  }
+
+  /**
    * Checks a kernel at rest and adds what does not hold to the findings. May be called on any thread that is not in the
    * kernel.
    *

@@ -47,6 +47,22 @@ final class ObjectInvariants {
     report.check(n == cached, "I-27 " + n + " cached objects, " + cached + " say so");
   }
 
+  /**
+   * I-28, which is weak: counts anonymous objects with one reference, that of their only shadow, which is anonymous,
+   * too, while pip of neither keeps them apart: a collapse that was missed, or that nobody had reason to try yet.
+   */
+  int missedCollapses() {
+    int n = 0;
+    for (VmObject o : all) {
+      VmObject s = o.firstShadow();
+      if (s == null || s.nextShadow() != null || o.refCount() != 1 || o.pip() != 0 || s.pip() != 0) {
+        continue;
+      }
+      n += o.isAnonymous() && s.isAnonymous() ? 1 : 0;
+    }
+    return n;
+  }
+
   /** I-20: counts the references again. */
   private void references() {
     Map<VmObject, Integer> expected = new IdentityHashMap<>(kernel.holds().get());

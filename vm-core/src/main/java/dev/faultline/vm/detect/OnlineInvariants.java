@@ -70,28 +70,61 @@ public final class OnlineInvariants {
     }
   }
 
+  /** Looks at heads and gauges; Q is held by the caller, F is taken. */
+  @SuppressWarnings("GuardedBy") // Q is the caller's
+  @Nullable String underQueues(int turn) {
+    VmPageQueues queues = pages.queues();
+    return switch (turn & 3) {
+      case 0 -> gaugesLocked();
+      case 1 -> walk(queues.activeHeadLocked(), VmPage.QUEUE_ACTIVE);
+      case 2 -> walk(queues.inactiveHeadLocked(), VmPage.QUEUE_INACTIVE);
+      default -> {
+        String wrong = walk(queues.cacheHeadLocked(), VmPage.QUEUE_CACHE);
+        yield wrong != null ? wrong : cacheHeadLocked();
+      }
+    };
+  }
+
+  /** Looks at the free lists; F is held by the caller. */
+  @SuppressWarnings("GuardedBy") // F is the caller's
+  @Nullable String underFree() {
+    FreeList free = pages.freeList();
+    int[] f = free.lengthsLocked();
+    if (f[2] != f[0] + f[1]) {
+      return "I-7 free_count is " + f[2] + ", the lists have " + (f[0] + f[1]);
+    }
+    String wrong = walk(free.headLocked(false), VmPage.QUEUE_FREE);
+    return wrong != null ? wrong : walk(free.headLocked(true), VmPage.QUEUE_ZERO);
+  }
+
   /** I-7 and the part of I-8 that needs no walk; under Q and F. */
   public @Nullable String checkGauges() {
     VmPageQueues queues = pages.queues();
-    FreeList free = pages.freeList();
     queues.lock.lock();
     try {
-      int cached = queues.cacheLengthLocked();
-      if (free.cacheCount() != cached) {
-        return "I-7 cache_count is " + free.cacheCount() + ", the queue has " + cached;
-      }
-      int[] f = free.lengths();
-      if (f[2] != f[0] + f[1]) {
-        return "I-7 free_count is " + f[2] + ", the lists have " + (f[0] + f[1]);
-      }
-      int all = f[2] + cached + queues.inactiveCountLocked() + queues.activeCountLocked() + queues.wireCount();
-      if (queues.wireCount() < 0 || all > pages.pageCount()) {
-        return "I-8 gauges count " + all + " frames of " + pages.pageCount() + ", wired " + queues.wireCount();
-      }
-      return null;
+      return gaugesLocked();
     } finally {
       queues.lock.unlock();
     }
+  }
+
+  @SuppressWarnings("GuardedBy") // Q is the caller's
+  private @Nullable String gaugesLocked() {
+    VmPageQueues queues = pages.queues();
+    FreeList free = pages.freeList();
+    int cached = queues.cacheLengthLocked();
+    if (free.cacheCount() != cached) {
+      return "I-7 cache_count is " + free.cacheCount() + ", the queue has " + cached;
+    }
+    int[] f = free.lengths();
+    if (f[2] != f[0] + f[1]) {
+      return "I-7 free_count is " + f[2] + ", the lists have " + (f[0] + f[1]);
+    }
+    int all = f[2] + cached + queues.inactiveCountLocked() + queues.activeCountLocked() + queues.wireCount();
+    if (queues.wireCount() < 0 || all > pages.pageCount()) {
+      return "I-8 gauges count " + all + " frames of " + pages.pageCount() + ", wired " + queues.wireCount();
+    }
+    return null;
   }
 
   /** I-5 of the head of the cache queue; under O, by try, and Q. */
@@ -99,25 +132,30 @@ public final class OnlineInvariants {
     VmPageQueues queues = pages.queues();
     queues.lock.lock();
     try {
-      VmPage m = queues.cacheHeadLocked();
-      PageOwner o = m == null ? null : m.object(); // stable under Q while the page is queued
-      if (m == null) {
-        return null;
-      }
-      if (o == null) {
-        return "I-4 cached page without identity " + m;
-      }
-      if (!o.lock.tryLock()) {
-        return null;
-      }
-      try {
-        boolean idle = !m.isBusyAnyway() && m.wireCount() == 0 && m.holdCount() == 0 && m.bmapped() == 0;
-        return idle && m.dirty() == 0 && m.pvFlags == 0 && m.valid() != 0 ? null : "I-5 cached page in use " + m;
-      } finally {
-        o.lock.unlock();
-      }
+      return cacheHeadLocked();
     } finally {
       queues.lock.unlock();
+    }
+  }
+
+  @SuppressWarnings("GuardedBy") // Q is the caller's
+  private @Nullable String cacheHeadLocked() {
+    VmPage m = pages.queues().cacheHeadLocked();
+    PageOwner o = m == null ? null : m.object(); // stable under Q while the page is queued
+    if (m == null) {
+      return null;
+    }
+    if (o == null) {
+      return "I-4 cached page without identity " + m;
+    }
+    if (!o.lock.tryLock()) { // also where it is the caller's own: then it is between two steps
+      return null;
+    }
+    try {
+      boolean idle = !m.isBusyAnyway() && m.wireCount() == 0 && m.holdCount() == 0 && m.bmapped() == 0;
+      return idle && m.dirty() == 0 && m.pvFlags == 0 && m.valid() != 0 ? null : "I-5 cached page in use " + m;
+    } finally {
+      o.lock.unlock();
     }
   }
 

@@ -344,6 +344,20 @@ public final class VmMap implements Channel, SubOrdered {
     }
   }
 
+  /** Calls {@code visitor} for every entry in address order. The caller holds M for writing. */
+  public void forEachEntryHeld(Consumer<VmMapEntry> visitor) {
+    assert lock.isWriteHeld();
+    for (VmMapEntry e = entries.first(); e != entries.header; e = e.next) {
+      visitor.accept(e);
+    }
+  }
+
+  /** Returns the number of entries. The caller holds M for writing. */
+  public int entryCountHeld() {
+    assert lock.isWriteHeld();
+    return entries.count();
+  }
+
   /** Calls {@code visitor} for every entry in address order, under M read. The visitor takes no map lock. */
   public void forEachEntry(Consumer<VmMapEntry> visitor) {
     lockRead();

@@ -524,6 +524,12 @@ public final class FreeList {
     return zeroed ? zero.head : free.head;
   }
 
+  /** Returns what {@link #lengths} does, to who holds F. */
+  @GuardedBy("lock")
+  public int[] lengthsLocked() {
+    return new int[] {free.length, zero.length, freeCount};
+  }
+
   /** Returns the lengths of the free and the zero list, and free_count, read under one hold of F; for I-7. */
   public int[] lengths() {
     lock.lock();

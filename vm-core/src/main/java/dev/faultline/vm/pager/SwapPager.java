@@ -85,6 +85,9 @@ public final class SwapPager implements Pager, SwapTransfer {
     this.controls = new SwapControls(domain, space.lock, controlCount);
     this.transfers = new TransferPool(domain);
     this.hSwErr = defects.contains(Defect.H_SWERR);
+    if (pages.poison() != 0) {
+      space.setWatch(new SwapWatch(disk, swapPages, objects.pageSize() / Long.BYTES, pages.poison()));
+    }
   }
 
   SyncDomain domain() {
@@ -232,6 +235,7 @@ public final class SwapPager implements Pager, SwapTransfer {
       }
       freeOthers(ms, 0, first, req);
       freeOthers(ms, end, count, req);
+      space.transferBegins(wanted - (req - first), end - first, false);
     } finally {
       o.lock.unlock();
     }
@@ -245,6 +249,7 @@ public final class SwapPager implements Pager, SwapTransfer {
 
     o.lock.lock();
     try {
+      space.transferEnds(wanted - (req - first), n);
       if (!ok) {
         freeOthers(ms, first, end, req);
         return PagerReturn.ERROR;
@@ -356,6 +361,7 @@ public final class SwapPager implements Pager, SwapTransfer {
       c.count = n;
       c.object = o;
       c.setRun(true, swapPage(o, ms[0]), ms, 0, n);
+      space.transferBeginsLocked(swapPage(o, ms[0]), n, true);
       table.poip++;
       if (!sync) {
         o.handPip(n, c);
@@ -492,6 +498,7 @@ public final class SwapPager implements Pager, SwapTransfer {
    * What a completed write, good or bad, means for its pages. Caller holds O; the pages are busy and write-protected.
    */
   private void written(VmObject o, PageoutControl c, boolean ok) {
+    space.transferEnds(swapPage(o, c.pages[0]), c.count);
     if (!ok && !hSwErr) {
       invalidate(o, c); // R39
     }
@@ -578,6 +585,13 @@ public final class SwapPager implements Pager, SwapTransfer {
       SwapSpace.check(transfers.inUse() == 0, "I-46 transfers in use: " + transfers.inUse());
       objects.forEach(this::checkObject);
     }
+  }
+
+  /** Checks I-44 and I-45 on the thread that is about to let go of S. */
+  @SuppressWarnings("GuardedBy") // S is the caller's
+  public void checkSpaceLocked() {
+    assert space.lock.isHeld();
+    space.checkInvariants(false);
   }
 
   /** Quiescence alone makes the fields of an object readable here, under OL. */

@@ -49,6 +49,8 @@ final class SwapSpace {
   @GuardedBy("lock")
   private int spare; // in all tables
 
+  private @Nullable SwapWatch watch; // (C) once booted
+
   SwapSpace(SyncDomain domain, int pageSize, int pages) {
     lock = new KMutex(domain, LockRank.SWAP, "swap");
     pageShift = Integer.numberOfTrailingZeros(pageSize);
@@ -57,6 +59,46 @@ final class SwapSpace {
     fullAbove = pages < SMALL_SWAP ? (int) (pages * 3L / 16) : 192;
     map = new SwapMap(pages);
     freePages = pages;
+  }
+
+  /** Has the pages watched; at boot. */
+  void setWatch(SwapWatch w) {
+    watch = w;
+  }
+
+  /** A transfer of pages of swap that hold, or are to hold, something begins. For the watch. Caller holds O. */
+  void transferBegins(int page, int count, boolean write) {
+    if (watch == null) {
+      return;
+    }
+    lock.lock();
+    try {
+      transferBeginsLocked(page, count, write);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @GuardedBy("lock")
+  void transferBeginsLocked(int page, int count, boolean write) {
+    SwapWatch w = watch;
+    if (w != null) {
+      w.begins(map, page, count, write);
+    }
+  }
+
+  /** A transfer has been completed, well or not. Caller holds O. */
+  void transferEnds(int page, int count) {
+    SwapWatch w = watch;
+    if (w == null) {
+      return;
+    }
+    lock.lock();
+    try {
+      w.ends(page, count);
+    } finally {
+      lock.unlock();
+    }
   }
 
   int size() {
@@ -245,7 +287,12 @@ final class SwapSpace {
     if (!b.isValid(slot)) {
       spare--;
     }
-    map.give(table.clear(b, slot));
+    int page = table.clear(b, slot);
+    SwapWatch w = watch;
+    if (w != null) {
+      w.freed(page);
+    }
+    map.give(page);
   }
 
   /** Frees what a table owns in [from, to), page indexes, or outside that range. Caller holds O. */

@@ -60,6 +60,19 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
     domain.tracer().name(this, "file " + name);
   }
 
+  /** Returns VI. */
+  public KMutex interlock() {
+    return interlock;
+  }
+
+  /** Checks I-51 under VI: a vnode's object stands for it. */
+  @SuppressWarnings("GuardedBy") // VI is the caller's
+  public @Nullable String checkObjectLocked() {
+    assert interlock.isHeld();
+    VmObject o = object;
+    return o == null || o.handle() == this ? null : "I-51 object of another vnode " + this + " " + o;
+  }
+
   @Override
   public int channelNumber() {
     return number * 13 + 12;

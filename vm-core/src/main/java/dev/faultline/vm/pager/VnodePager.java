@@ -443,6 +443,24 @@ public final class VnodePager implements Pager {
     o.lock.unlock();
   }
 
+  /**
+   * Copies what the disk holds of a page of a file. O is held by the caller; V is tried, which keeps length and place.
+   *
+   * @return how many of the bytes are the file's, or -1 if V is not to be had
+   */
+  public int peek(VmObject o, long pagerOffset, long[] words) {
+    Vnode v = vnode(o);
+    if (!v.tryLock()) {
+      return -1;
+    }
+    try {
+      volume.diskPage(v, pagerOffset, words);
+      return (int) Math.max(0, Math.min(v.size() - pagerOffset, pageSize));
+    } finally {
+      v.unlock();
+    }
+  }
+
   // -------------------------------------------------------------------------------------------------------- invariants
 
   /**

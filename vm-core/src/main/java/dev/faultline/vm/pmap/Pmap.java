@@ -14,6 +14,7 @@ import dev.faultline.vm.trace.TraceSubject;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The translations of one address space. Addresses are page aligned.
@@ -636,6 +637,22 @@ public final class Pmap implements TraceSubject {
       report.accept(at + ": no pv entry for " + Pte.toString(word) + " but " + attached);
     }
     return 1;
+  }
+
+  /** I-36 of one TLB entry, if the processor still has it; see {@link PmapModule#checkTlb}. */
+  @Nullable String checkTlb(Cpu cpu, long va, int frame) {
+    lock.lock();
+    try {
+      KMutex pv = pvs.lock(frame);
+      pv.lock();
+      try {
+        return cpu.current() == table() ? cpu.checkTlb(va, frame) : null;
+      } finally {
+        pv.unlock();
+      }
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override

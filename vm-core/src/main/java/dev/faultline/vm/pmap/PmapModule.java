@@ -432,6 +432,34 @@ public final class PmapModule implements PageMappings {
     }
   }
 
+  /** Checks I-32 and I-33 of one frame's mappings. Caller holds PV(frame). */
+  public void checkFrame(VmPage m, Consumer<String> report) {
+    checkList(m, report);
+  }
+
+  /**
+   * Compares one entry of a processor's TLB with the page table (I-36), with P, PV of the frame and T held, in that
+   * order: with all three nobody is between the change of the word and the end of its shootdown. The caller holds no
+   * lock.
+   *
+   * @param pick which of the entries, any number
+   * @return what does not hold, or null
+   */
+  public @Nullable String checkTlb(Cpu cpu, int pick) {
+    PageTable table = cpu.current();
+    if (table == null || !(table.context instanceof Pmap p)) {
+      return null;
+    }
+    long[] found = {-1, -1, 0};
+    cpu.visitTlb((va, frame, writable, modifiedSeen) -> {
+      if (found[2]++ == 0 || Math.floorMod(pick, found[2]) == 0) { // whichever of them it comes to
+        found[0] = va;
+        found[1] = frame;
+      }
+    });
+    return found[1] < 0 ? null : p.checkTlb(cpu, found[0], (int) found[1]);
+  }
+
   /** Checks a page's list against the words; returns its length. Caller holds PV(m). */
   static int checkList(VmPage m, Consumer<String> report) {
     int n = 0;

@@ -14,6 +14,7 @@ import dev.faultline.vm.detect.OnlineInvariants;
 import dev.faultline.vm.detect.PageCheck;
 import dev.faultline.vm.detect.PageOwners;
 import dev.faultline.vm.detect.Quiescence;
+import dev.faultline.vm.detect.ReleaseChecks;
 import dev.faultline.vm.detect.StaleAccesses;
 import dev.faultline.vm.detect.TlbCoherence;
 import java.util.List;
@@ -38,6 +39,7 @@ public final class RunChecks {
   private final TlbCoherence tlbs; // (C)
   private volatile boolean stopping;
   private @Nullable Strand sampler; // of whoever starts and stops
+  private int missedCollapses; // of whoever calls atRest
 
   /**
    * Installs the oracle. No file may have been made and no process started yet.
@@ -51,9 +53,10 @@ public final class RunChecks {
     this.oracle = new ContentOracle(kernel.machine().memory(), findings);
     this.online = new OnlineInvariants(kernel.pages(), seed);
     this.pageChecks = List.of(
-        new LostModifications(kernel.pages(), kernel.swapPager(), kernel.objects().pageSize()),
+        new LostModifications(kernel.pages(), kernel.swapPager(), kernel.vnodePager(), kernel.objects().pageSize()),
         new PageOwners(kernel.domain()));
-    this.tlbs = new TlbCoherence(kernel.machine(), kernel.config().mode());
+    this.tlbs = new TlbCoherence(kernel.machine(), kernel.pmaps(), kernel.config().mode());
+    new ReleaseChecks(kernel, findings, ReleaseChecks.ONE_IN).install();
     oracle.install(kernel.machine());
     kernel.processes().setWatcher(oracle);
     kernel.machine().staleAccessListener(new StaleAccesses(findings));
@@ -62,6 +65,11 @@ public final class RunChecks {
   /** Returns how many accesses the content oracle has judged; a run that judged none has checked nothing. */
   public long judged() {
     return oracle.judged();
+  }
+
+  /** Returns how many collapses were missed, or not tried yet, when all was at rest (I-28, which is weak). */
+  public int missedCollapses() {
+    return missedCollapses;
   }
 
   /** Begins to sample the invariants, on a strand of its own. */
@@ -104,6 +112,7 @@ public final class RunChecks {
       return;
     }
     Invariants.check(kernel, findings);
+    missedCollapses = kernel.call("collapses", () -> new Invariants(KernelParts.of(kernel)).missedCollapses());
     kernel.run("verify", () -> KernelReader.verifyAll(oracle, KernelParts.of(kernel), List.of()));
   }
 

@@ -404,4 +404,19 @@ final class InvariantsTest {
       b.world.inKernel(o::deallocate);
     }
   }
+
+  @Test
+  void aMissedCollapse_isCounted_andNoFinding() {
+    try (World w = World.builder().build()) {
+      Invariants all = new Invariants(KernelParts.of(w.kernel()));
+      assertThat(w.<Integer>inKernel(all::missedCollapses)).isZero();
+      w.inKernel(() -> {
+        VmObject o = w.kernel().objects().allocate(ObjectType.DEFAULT, 64);
+        VmObject shadow = w.kernel().objects().shadow(o, 0, 64);
+        assertThat(all.missedCollapses()).isEqualTo(1);
+        shadow.deallocate();
+        assertThat(all.missedCollapses()).isZero();
+      });
+    }
+  }
 }

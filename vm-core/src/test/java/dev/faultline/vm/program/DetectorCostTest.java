@@ -15,6 +15,7 @@ import dev.faultline.vm.detect.OnlineInvariants;
 import dev.faultline.vm.detect.PageCheck;
 import dev.faultline.vm.detect.PageOwners;
 import dev.faultline.vm.detect.Quiescence;
+import dev.faultline.vm.detect.ReleaseChecks;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -44,6 +45,11 @@ final class DetectorCostTest {
   private enum With {
     NOTHING,
     WITNESS,
+    OWNERSHIP,
+    /** The invariants at the release of their locks. */
+    RELEASES,
+    /** The same, at every release. */
+    RELEASES_ALL,
     STAMPS,
     POISON,
     SAMPLES,
@@ -67,7 +73,7 @@ final class DetectorCostTest {
     private void sample() {
       OnlineInvariants online = new OnlineInvariants(kernel.pages(), 1);
       List<PageCheck> more = List.of(
-          new LostModifications(kernel.pages(), kernel.swapPager(), kernel.objects().pageSize()),
+          new LostModifications(kernel.pages(), kernel.swapPager(), kernel.vnodePager(), kernel.objects().pageSize()),
           new PageOwners(kernel.domain()));
       while (!stopping) {
         assertThat(kernel.<List<String>>call("sample", () -> online.sample(16, more))).isEmpty();
@@ -89,9 +95,13 @@ final class DetectorCostTest {
         .diskBlocks(8L * SWAP_PAGES + KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE))
         .stamps(all || with == With.STAMPS).build();
     KernelConfig config = KernelConfig.builder(machine).swapPages(SWAP_PAGES).witness(all || with == With.WITNESS)
+        .ownership(all || with == With.OWNERSHIP)
         .poison(all || with == With.POISON ? 0xdeadf4a3e5L : 0).build();
     Kernel kernel = new Kernel(config, STRANDS);
     Findings findings = new Findings();
+    if (all || with == With.RELEASES || with == With.RELEASES_ALL) {
+      new ReleaseChecks(kernel, findings, with == With.RELEASES_ALL ? 1 : ReleaseChecks.ONE_IN).install();
+    }
     if (all || with == With.ORACLE) {
       ContentOracle oracle = new ContentOracle(kernel.machine().memory(), findings);
       oracle.install(kernel.machine());
