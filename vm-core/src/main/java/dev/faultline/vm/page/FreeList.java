@@ -1,6 +1,9 @@
 package dev.faultline.vm.page;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.faultline.hw.strand.StepKind;
+import dev.faultline.hw.strand.Strand;
+import dev.faultline.hw.strand.Subject;
 import dev.faultline.vm.base.AllocClass;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
@@ -23,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  */
 // the gauges are written under F only; volatile is for those who read without it
 @SuppressWarnings("NonAtomicVolatileUpdate")
-public final class FreeList {
+public final class FreeList implements Subject {
   /*
    * Implementation overview
    *
@@ -38,9 +41,12 @@ public final class FreeList {
    *              started by the first kick (daemonStarter), so that a machine which never runs short has no daemon.
    * Zeroing      The idle loop is kicked where an allocation or a free leaves it something to do. The frame that it has
    *              in hand is on no list and counted nowhere (I-11).
+   * Racy reads   The gauges are looked at without F where vm-semantics compares without it. An exploring engine
+   *              hears of each such look, a step of its own, and of each change.
    */
   public final KMutex lock; // LockRank.FREE
   private final SyncDomain domain; // (C)
+  private final long gauges = Strand.nameOfNew(); // (C) what an engine calls both; 0 without one
   private final Thresholds thresholds; // (C)
   private final boolean hEqWake; // (C)
   private final boolean hUncondWait; // (C)
@@ -124,13 +130,45 @@ public final class FreeList {
     return thresholds;
   }
 
+  @Override
+  public long subjectName() {
+    return gauges;
+  }
+
+  private void look() {
+    Strand s = gauges == 0 ? null : Strand.currentOrNull();
+    if (s != null) {
+      s.point(StepKind.READ, this);
+    }
+  }
+
+  private void changes() {
+    if (gauges != 0) {
+      Strand.tell(gauges, true);
+    }
+  }
+
+  @GuardedBy("lock")
+  private void setFreeCount(int n) {
+    changes();
+    freeCount = n;
+  }
+
+  @GuardedBy("lock")
+  private void setCacheCount(int n) {
+    changes();
+    cacheCount = n;
+  }
+
   /** Returns free_count: length of the free and zero lists together. Exact under F, else a snapshot. */
   public int freeCount() {
+    look();
     return freeCount;
   }
 
   /** Returns cache_count. Exact under F, else a snapshot. */
   public int cacheCount() {
+    look();
     return cacheCount;
   }
 
@@ -139,13 +177,14 @@ public final class FreeList {
    * snapshot.
    */
   public boolean isFine() {
+    look();
     return freeCount >= thresholds.freeReserved() && freeCount + cacheCount >= thresholds.freeMin();
   }
 
   @GuardedBy("lock")
   void boot(VmPage m) {
     free.addTail(m);
-    freeCount = freeCount + 1;
+    setFreeCount(freeCount + 1);
   }
 
   /**
@@ -176,7 +215,7 @@ public final class FreeList {
         } else {
           m = free.removeHead();
         }
-        freeCount = n - 1;
+        setFreeCount(n - 1);
         if (m != null) {
           m.gen++;
         }
@@ -228,7 +267,7 @@ public final class FreeList {
     try {
       m.gen++;
       free.addTail(m);
-      freeCount = freeCount + 1;
+      setFreeCount(freeCount + 1);
       wake = freed();
       idle = zeroerWanted();
     } finally {
@@ -247,7 +286,7 @@ public final class FreeList {
     boolean wake;
     lock.lock();
     try {
-      cacheCount = cacheCount + 1;
+      setCacheCount(cacheCount + 1);
       wake = freed();
     } finally {
       lock.unlock();
@@ -262,7 +301,7 @@ public final class FreeList {
     boolean kick = false;
     lock.lock();
     try {
-      cacheCount = cacheCount - 1;
+      setCacheCount(cacheCount - 1);
       if (freeCount + cacheCount < thresholds.freeReserved()) {
         kick = raiseNeeded(t);
       }
@@ -283,7 +322,7 @@ public final class FreeList {
     lock.lock();
     try {
       m.gen++;
-      cacheCount = cacheCount - 1;
+      setCacheCount(cacheCount - 1);
       if (freeCount + cacheCount < thresholds.freeMin() || freeCount < thresholds.pageoutFreeMin()) {
         kick = raiseNeeded(t);
       }
@@ -485,7 +524,7 @@ public final class FreeList {
       if (m != null) {
         m.gen++;
         beingZeroed = m;
-        freeCount = freeCount - 1;
+        setFreeCount(freeCount - 1);
         if (freeCount + cacheCount < thresholds.freeMin() || freeCount < thresholds.pageoutFreeMin()) {
           kick = raiseNeeded(KThread.current());
         }
@@ -508,7 +547,7 @@ public final class FreeList {
       m.setZero(true);
       zero.addTail(m);
       beingZeroed = null;
-      freeCount = freeCount + 1;
+      setFreeCount(freeCount + 1);
       wake = freed();
     } finally {
       lock.unlock();
