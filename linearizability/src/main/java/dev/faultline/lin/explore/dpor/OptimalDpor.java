@@ -26,6 +26,8 @@ public final class OptimalDpor implements Chooser {
    * Steps        that are compared with those of other executions are known by what they read and changed when they
    *              were made. A step that is turned round may do something else then; the race that this makes is found
    *              when it is executed.
+   * Deadlocks    of locks are all found, one for each class. What is beyond them may not be: a lock that is never taken
+   *              races with nobody. An exploration ends at the first, so that its claims hold.
    * Diverging    a step of the stack, or of a sequence except its last, that does not do what it did is a sign of
    *              something shared that was not announced. It is counted, and the first is described.
    */
@@ -132,7 +134,7 @@ public final class OptimalDpor implements Chooser {
     if (at < replayed) {
       int s = e.withKey(stack.get(at).key);
       if (s < 0 || (enabled & (1L << s)) == 0) {
-        diverged("step " + at + " of a schedule that was followed before: its strand cannot go on");
+        diverged("step " + at + " of a schedule that was followed before: " + name(e, s) + " cannot go on");
         replayed = at;
         depth = at;
         carried = null;
@@ -157,7 +159,7 @@ public final class OptimalDpor implements Chooser {
       if (s >= 0 && (enabled & (1L << s)) != 0) {
         return s;
       }
-      diverged("step " + at + " of a sequence that was planned: its strand cannot go on");
+      diverged("step " + at + " of a sequence that was planned: " + name(e, s) + " cannot go on");
       x.tree = new WakeupTree();
     }
     carried = null;
@@ -234,6 +236,10 @@ public final class OptimalDpor implements Chooser {
       b.append(b.length() == 0 ? "" : " ").append(Long.toHexString(x));
     }
     return "[" + b + "]";
+  }
+
+  private static String name(Execution e, int strand) {
+    return strand < 0 ? "a strand that is not there" : e.name(strand);
   }
 
   private void diverged(String what) {

@@ -205,19 +205,37 @@ final class Races {
   private boolean isPossible(Execution exec, int e, int i) {
     switch (steps.wait(i)) {
       case LOCK:
-        int o = objects.of(steps.primary(i));
-        int a = objects.acquired(o);
-        int r = objects.released(o);
-        return a < 0 || a == r || !stays(a, e) || stays(r, e);
+        return isFree(e, i);
       case PARK, PARK_TIMED:
         return hasPermit(exec, e, i);
       case PAUSE:
         return isChanged(e, i);
       case JOIN:
-        return !changes(e, steps.primary(i));
+        return !has(e, steps.primary(i), Steps.WRITE);
       default:
         return true;
     }
+  }
+
+  /**
+   * Returns whether the lock that step i takes is free without e: the last of those that took it and stay gave it back
+   * in a step that stays. A section that e is part of does not.
+   */
+  private boolean isFree(int e, int i) {
+    long name = steps.primary(i);
+    int holder = i - 1;
+    while (holder >= 0 && !(stays(holder, e) && has(holder, name, Steps.ACQUIRE))) {
+      holder--;
+    }
+    if (holder < 0) {
+      return true;
+    }
+    for (int j = holder; j < i; j++) {
+      if (steps.strand(j) == steps.strand(holder) && has(j, name, Steps.RELEASE)) {
+        return stays(j, e);
+      }
+    }
+    return false;
   }
 
   private boolean hasPermit(Execution exec, int e, int i) {
@@ -227,25 +245,16 @@ final class Races {
       if (steps.strand(j) == s && (steps.wait(j) == Wait.PARK || steps.wait(j) == Wait.PARK_TIMED)) {
         return false;
       }
-      if (stays(j, e) && j != e && signals(j, permit)) {
+      if (stays(j, e) && j != e && has(j, permit, Steps.SIGNAL)) {
         return true;
       }
     }
     return exec.hadPermit(s);
   }
 
-  private boolean signals(int j, long permit) {
+  private boolean has(int j, long name, int flag) {
     for (int k = steps.from(j); k < steps.to(j); k++) {
-      if (steps.name(k) == permit && (steps.flags(k) & Steps.SIGNAL) != 0) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private boolean changes(int j, long name) {
-    for (int k = steps.from(j); k < steps.to(j); k++) {
-      if (steps.name(k) == name && (steps.flags(k) & Steps.WRITE) != 0) {
+      if (steps.name(k) == name && (steps.flags(k) & flag) != 0) {
         return true;
       }
     }
@@ -257,7 +266,7 @@ final class Races {
     for (int j = steps.since(i, 0); j < i; j++) {
       if (j != e && steps.strand(j) != steps.strand(i) && stays(j, e)) {
         for (int k = steps.from(i); k < steps.to(i); k++) {
-          if ((steps.flags(k) & Steps.WRITE) == 0 && changes(j, steps.name(k))) {
+          if ((steps.flags(k) & Steps.WRITE) == 0 && has(j, steps.name(k), Steps.WRITE)) {
             return true;
           }
         }
