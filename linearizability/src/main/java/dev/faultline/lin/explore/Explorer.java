@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** Explores a program until something is found, nothing is left, or the budget is spent. */
@@ -25,6 +26,7 @@ public final class Explorer {
   private long executionsMax = Long.MAX_VALUE;
   private long nanosMax = Long.MAX_VALUE;
   private Progress progress = (executions, chooser) -> {};
+  private BooleanSupplier stop = () -> false;
 
   /** Hears how far an exploration is. Called on a thread of the explorer, now and then. */
   public interface Progress {
@@ -35,6 +37,13 @@ public final class Explorer {
   /** Creates an explorer without limits. */
   public Explorer(Program program) {
     this.program = program;
+  }
+
+  /** Returns another explorer of the same program, with the same facts and options but no limits. */
+  public Explorer another() {
+    Explorer e = new Explorer(program).options(options);
+    e.facts.putAll(facts);
+    return e;
   }
 
   /** Adds a line to the schedules of findings. */
@@ -67,6 +76,12 @@ public final class Explorer {
     return this;
   }
 
+  /** Sets who is asked after each execution whether it is time to stop. */
+  public Explorer stopWhen(BooleanSupplier s) {
+    stop = s;
+    return this;
+  }
+
   /** What one run counts. Belongs to whoever has the turn. */
   private final class Run {
     final long began = System.nanoTime();
@@ -95,7 +110,7 @@ public final class Explorer {
       if ((done + redundant & 63) == 0 || steps > 1000) {
         progress.at(done + redundant, chooser);
       }
-      if (done + redundant >= executionsMax || System.nanoTime() - began >= nanosMax) {
+      if (done + redundant >= executionsMax || System.nanoTime() - began >= nanosMax || stop.getAsBoolean()) {
         exhausted = false;
         return false;
       }

@@ -1,20 +1,28 @@
 package dev.faultline.vm.scenario;
 
 import dev.faultline.hw.Cpu;
+import dev.faultline.hw.Disk;
+import dev.faultline.hw.FaultMode;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.detect.Finding;
 import dev.faultline.vm.detect.Findings;
 import dev.faultline.vm.detect.Invariants;
 import dev.faultline.vm.detect.KernelParts;
+import dev.faultline.vm.fault.FaultProbe;
+import dev.faultline.vm.map.VmMap;
 import dev.faultline.vm.map.Vmspace;
+import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.trace.TraceOptions;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -32,7 +40,7 @@ public final class ScenarioWorld {
    */
   private final Kernel kernel; // (C)
   private final Findings findings = new Findings();
-  private final List<AddressSpace> spaces = new ArrayList<>(); // in order of making; an actor's fork adds under turn
+  private final List<AddressSpace> spaces = new CopyOnWriteArrayList<>(); // (A) an actor's fork adds, its exit removes
   private final List<ScenarioActor> actors = new ArrayList<>(); // the set-up's
   private @Nullable Runnable check; // the set-up's
   private int cpusUsed;
@@ -66,7 +74,23 @@ public final class ScenarioWorld {
 
   /** Sets a scenario's world up, whose kernel may record what it does. As {@link #of(Scenario, Mode, Set, Strands)}. */
   public static ScenarioWorld of(Scenario s, Mode mode, Set<Defect> defects, Strands strands, TraceOptions trace) {
-    ScenarioWorld w = new ScenarioWorld(new Kernel(s.shape().config(mode, defects, trace), strands));
+    return of(s, mode, defects, strands, trace, null);
+  }
+
+  /**
+   * Sets a scenario's world up. As {@link #of(Scenario, Mode, Set, Strands)}.
+   *
+   * @param trace what its kernel records
+   * @param probe hears of the fault handler's decisions, or null
+   */
+  public static ScenarioWorld of(
+      Scenario s,
+      Mode mode,
+      Set<Defect> defects,
+      Strands strands,
+      TraceOptions trace,
+      @Nullable FaultProbe probe) {
+    ScenarioWorld w = new ScenarioWorld(new Kernel(s.shape().config(mode, defects, trace, probe), strands));
     s.script().accept(w);
     return w;
   }
@@ -83,6 +107,56 @@ public final class ScenarioWorld {
   /** Makes an empty address space. */
   public AddressSpace space(String name) {
     return adopt(inKernel(() -> kernel.processes().newVmspace(name)));
+  }
+
+  /** Makes a file of so many pages; what it holds is for {@link #onDisk} to say. */
+  public Vnode file(int pages) {
+    long length = (long) pages * kernel.config().machine().pageSize();
+    return inKernel(() -> kernel.volume().create("file", length, 1));
+  }
+
+  /** Changes the length of a file, in bytes. */
+  public void setSize(Vnode v, long bytes) {
+    inKernel(
+        () -> {
+          v.lock();
+          kernel.vnodePager().setSize(v, bytes);
+          v.unlock();
+        });
+  }
+
+  /** Returns the first word of a file's page as it is on the disk. All is quiet. */
+  public long onDisk(Vnode v, int page) {
+    return inKernel(() -> kernel.volume().diskWord(v, (long) page * kernel.config().machine().pageSize()));
+  }
+
+  /** Makes the next write to any block of the disk fail. */
+  public void failNextWrite() {
+    Disk disk = kernel.machine().disk();
+    disk.fail(0, disk.blocks(), FaultMode.TRANSIENT_WRITE);
+  }
+
+  /** Returns the frames that are not free. All is quiet. */
+  public int framesInUse() {
+    return kernel.pages().pageCount() - kernel.pages().freeList().freeCount();
+  }
+
+  /** Returns the frames that are wired. All is quiet. */
+  public int wired() {
+    return kernel.pages().queues().wireCount();
+  }
+
+  /** Returns the pages of swap that are not free. All is quiet. */
+  public int swapInUse() {
+    return kernel.swapPager().swapPages() - kernel.swapPager().freePages();
+  }
+
+  /** Wires memory of a space of its own until no more than so many frames are free. */
+  public void hoard(int leaveFree) {
+    AddressSpace s = space("hoard").mapZero(0, kernel.pages().pageCount());
+    for (int page = 0; kernel.pages().freeList().freeCount() > leaveFree; page++) {
+      must(s.wire(page, 1));
+    }
   }
 
   AddressSpace adopt(Vmspace v) {
@@ -124,6 +198,21 @@ public final class ScenarioWorld {
     if (!ok) {
       throw new Broken(message);
     }
+  }
+
+  /** Fails unless a kernel operation succeeded. */
+  public void must(KernReturn r) {
+    require(r == KernReturn.SUCCESS, "refused: " + r);
+  }
+
+  /** Fails unless {@code actual} is one of the values {@code allowed}. */
+  public void expect(String what, long actual, long... allowed) {
+    for (long a : allowed) {
+      if (a == actual) {
+        return;
+      }
+    }
+    throw new Broken(what + " is " + actual + " instead of " + Arrays.toString(allowed));
   }
 
   /** Runs {@code body} on the calling strand as a kernel thread, in the kernel. */
@@ -169,7 +258,7 @@ public final class ScenarioWorld {
         KernelParts.of(
             kernel,
             () -> {
-              List<dev.faultline.vm.map.VmMap> maps = new ArrayList<>();
+              List<VmMap> maps = new ArrayList<>();
               spaces.forEach(s -> maps.add(s.vmspace().map()));
               return maps;
             });

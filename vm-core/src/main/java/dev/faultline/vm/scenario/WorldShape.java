@@ -6,9 +6,11 @@ import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.fault.FaultProbe;
 import dev.faultline.vm.trace.TraceOptions;
 import java.util.EnumSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How large a scenario's world is. Pages have 64 bytes.
@@ -27,8 +29,23 @@ public record WorldShape(int cpus, int frames, int swapPages, int filePages) {
     return new WorldShape(2, frames, 8, 0);
   }
 
-  /** Returns the options of a kernel of this shape, its witness on. */
-  KernelConfig config(Mode mode, Set<Defect> defects, TraceOptions trace) {
+  /** The same with so many pages of swap. */
+  public WorldShape withSwap(int pages) {
+    return new WorldShape(cpus, frames, pages, filePages);
+  }
+
+  /** The same with room for files of so many pages. */
+  public WorldShape withFiles(int pages) {
+    return new WorldShape(cpus, frames, swapPages, pages);
+  }
+
+  /**
+   * Returns the options of a kernel of this shape, its witness on.
+   *
+   * @param trace what the kernel records
+   * @param probe hears of the fault handler's decisions, or null
+   */
+  KernelConfig config(Mode mode, Set<Defect> defects, TraceOptions trace, @Nullable FaultProbe probe) {
     EnumSet<Defect> all = EnumSet.copyOf(Defect.defaults());
     all.addAll(defects);
     MachineConfig machine =
@@ -51,6 +68,7 @@ public record WorldShape(int cpus, int frames, int swapPages, int filePages) {
         .ownership(true)
         .poison(POISON)
         .trace(trace)
+        .probe(probe)
         .build();
   }
 }

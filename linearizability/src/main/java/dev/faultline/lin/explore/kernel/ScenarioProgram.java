@@ -6,16 +6,29 @@ import dev.faultline.lin.explore.engine.Program;
 import dev.faultline.lin.explore.engine.Trial;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.fault.FaultProbe;
 import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.ScenarioActor;
 import dev.faultline.vm.scenario.ScenarioWorld;
 import dev.faultline.vm.sync.KThread;
+import dev.faultline.vm.trace.TraceOptions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
-/** A scenario as a program of the explorer. */
-public record ScenarioProgram(Scenario scenario, Mode mode, Set<Defect> defects) implements Program {
+/**
+ * A scenario as a program of the explorer.
+ *
+ * @param probe hears of the fault handler's decisions, or null
+ */
+public record ScenarioProgram(Scenario scenario, Mode mode, Set<Defect> defects, @Nullable FaultProbe probe)
+    implements Program {
+  /** One without a probe. */
+  public ScenarioProgram(Scenario scenario, Mode mode, Set<Defect> defects) {
+    this(scenario, mode, defects, null);
+  }
+
   /** The correct kernel. */
   public static ScenarioProgram of(Scenario s) {
     return new ScenarioProgram(s, Mode.FIXED, Set.of());
@@ -23,7 +36,7 @@ public record ScenarioProgram(Scenario scenario, Mode mode, Set<Defect> defects)
 
   @Override
   public Trial begin(Strands strands) {
-    return trial(ScenarioWorld.of(scenario, mode, defects, strands), () -> {});
+    return trial(ScenarioWorld.of(scenario, mode, defects, strands, TraceOptions.NONE, probe), () -> {});
   }
 
   /**

@@ -9,7 +9,6 @@ import dev.faultline.lin.explore.dpor.ClassSketch;
 import dev.faultline.lin.explore.dpor.OptimalDpor;
 import dev.faultline.lin.explore.engine.Outcome;
 import dev.faultline.lin.explore.engine.Session;
-import dev.faultline.lin.explore.strategy.Pct;
 import dev.faultline.lin.explore.strategy.Pos;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
@@ -18,35 +17,13 @@ import dev.faultline.vm.scenario.Scenarios;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The kernel's scenarios under the explorer. */
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class KernelScenarioTest {
-  static Stream<Scenario> scenarios() {
-    return Scenarios.all().stream();
-  }
-
-  @ParameterizedTest
-  @MethodSource("scenarios")
-  void correctKernel_isExploredWithoutAFinding(Scenario s) {
-    Exploration x = new Explorer(ScenarioProgram.of(s)).nanos(8_000_000_000L).run(new OptimalDpor());
-    assertThat(x.finding()).isNull();
-    assertThat(x.redundant()).isZero();
-    assertThat(x.note()).isEmpty(); // no step did what it had not announced
-  }
-
-  @ParameterizedTest
-  @MethodSource("scenarios")
-  void upKernel_isSampledWithoutAFinding(Scenario s) {
-    ScenarioProgram p = new ScenarioProgram(s, Mode.UP, Set.of());
-    assertThat(new Explorer(p).executions(200).run(new Pct(3, 1)).finding()).isNull();
-  }
-
   @ParameterizedTest
   @ValueSource(strings = {"fault-munmap", "fork-store", "munmap-access"})
   void sampledClasses_areAllAmongTheExploredOnes(String name) {
