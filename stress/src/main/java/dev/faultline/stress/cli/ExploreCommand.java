@@ -5,6 +5,7 @@ import dev.faultline.lin.explore.Exploration.Verdict;
 import dev.faultline.lin.explore.Explorer;
 import dev.faultline.lin.explore.Schedule;
 import dev.faultline.lin.explore.Shrinker;
+import dev.faultline.lin.explore.SideBySide;
 import dev.faultline.lin.explore.dpor.OptimalDpor;
 import dev.faultline.lin.explore.engine.Chooser;
 import dev.faultline.lin.explore.engine.Outcome;
@@ -28,6 +29,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -92,6 +95,13 @@ final class ExploreCommand implements Callable<Integer> {
   @Option(names = "--seed", paramLabel = "N", defaultValue = "1", description = "Of random strategies (default 1).")
   private long seed;
 
+  @Option(
+      names = "--workers",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Explorations side by side, each with a seed of its own (1); for random, pct and pos.")
+  private int workers;
+
   @Option(names = "--replay", paramLabel = "FILE", description = "Runs the schedule in a file, once.")
   private @Nullable Path replay;
 
@@ -112,7 +122,7 @@ final class ExploreCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() {
+  public Integer call() throws InterruptedException {
     Scenario scenario = ScenariosCommand.named(spec, name);
     Long n = executions;
     if (n != null && n < 1) {
@@ -144,12 +154,18 @@ final class ExploreCommand implements Callable<Integer> {
       write(t, program, "--replay " + file);
       return x.finding() == null ? Main.OK : Main.FINDING;
     }
-    Chooser chooser = chooser();
+    if (workers < 1) {
+      throw refused("--workers " + workers + ": must be 1 or more");
+    }
+    if (workers > 1 && (strategy.equals("dpor") || strategy.equals("preemptions"))) {
+      throw refused("--workers " + workers + ": " + strategy + " runs alone; random, pct and pos can be many");
+    }
+    Chooser chooser = chooser(seed);
     Progress progress = new Progress(spec.commandLine().getErr(), Terminal.isStandardError());
     long nanos = s != null ? s * 1_000_000_000L : n != null ? Long.MAX_VALUE : SECONDS_DEFAULT * 1_000_000_000L;
     explorer.nanos(nanos).executions(n == null ? Long.MAX_VALUE : n);
     explorer.progress(new ExploreProgress(progress, scenario.name(), nanos, n)::at);
-    Exploration x = explorer.run(chooser);
+    Exploration x = workers == 1 ? explorer.run(chooser) : sideBySide(explorer, nanos, n);
     progress.clear();
     Exploration.Found found = x.finding();
     if (found != null && found.outcome().kind() != Outcome.Kind.ESCAPED) {
@@ -190,6 +206,19 @@ final class ExploreCommand implements Callable<Integer> {
     }
   }
 
+  /** Runs as many explorations as workers, with seeds of their own; {@code explorer} is one, and tells how far. */
+  private Exploration sideBySide(Explorer explorer, long nanos, @Nullable Long n) throws InterruptedException {
+    List<Function<BooleanSupplier, Exploration>> all = new ArrayList<>();
+    int many = n == null ? workers : (int) Math.min(workers, n);
+    for (int i = 0; i < many; i++) {
+      Explorer one = i == 0 ? explorer : explorer.another().nanos(nanos);
+      one.executions(n == null ? Long.MAX_VALUE : n / many + (i < n % many ? 1 : 0));
+      long from = seed + i;
+      all.add(stop -> one.stopWhen(stop).run(chooser(from)));
+    }
+    return SideBySide.run(all);
+  }
+
   private static boolean isOffSchedule(Exploration x) {
     Exploration.Found f = x.finding();
     return f != null && f.outcome().kind() == Outcome.Kind.DIVERGED;
@@ -200,7 +229,7 @@ final class ExploreCommand implements Callable<Integer> {
     return f == null ? "" : f.outcome().message();
   }
 
-  private Chooser chooser() {
+  private Chooser chooser(long from) {
     Integer b = bound;
     if (b != null && b < 0) {
       throw refused("--bound " + b + ": must be 0 or more");
@@ -214,14 +243,14 @@ final class ExploreCommand implements Callable<Integer> {
       case "preemptions":
         return new PreemptionBounded(b == null ? 2 : b);
       case "random":
-        return new RandomWalk(seed);
+        return new RandomWalk(from);
       case "pct":
         if (b != null && b < 1) {
           throw refused("--bound " + b + ": pct needs 1 or more");
         }
-        return new Pct(b == null ? 3 : b, seed);
+        return new Pct(b == null ? 3 : b, from);
       case "pos":
-        return new Pos(seed);
+        return new Pos(from);
       default:
         throw refused("no strategy '" + strategy + "'; there are dpor, preemptions, random, pct, pos");
     }

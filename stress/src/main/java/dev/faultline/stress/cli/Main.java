@@ -30,6 +30,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       SoakCommand.class,
       JcstressCommand.class,
       ExploreCommand.class,
+      StressCommand.class,
+      MatrixCommand.class,
       ScenariosCommand.class,
       BenchCommand.class,
       CommandLine.HelpCommand.class

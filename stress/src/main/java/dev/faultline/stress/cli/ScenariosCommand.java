@@ -27,7 +27,7 @@ final class ScenariosCommand implements Callable<Integer> {
   public Integer call() {
     PrintWriter out = spec.commandLine().getOut();
     for (Scenario s : Scenarios.all()) {
-      out.printf("%-16s %s%n", s.name(), s.story());
+      out.printf("%-20s %s%n", s.name(), s.story());
     }
     out.flush();
     return Main.OK;

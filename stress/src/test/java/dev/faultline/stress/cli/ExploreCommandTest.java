@@ -104,4 +104,19 @@ final class ExploreCommandTest {
     refuses("in no real time", "explore", "munmap-access", "--trace", dir.resolve("p.jfr").toString());
     refuses("must end in .txt, .svg or .jfr", "explore", "munmap-access", "--trace", dir.resolve("p").toString());
   }
+
+  void workers_shareTheBudgetAndStopAtTheFirstFinding() throws Exception {
+    String[] healthy = {
+      "explore", "munmap-access", "--strategy", "pos", "--workers", "3", "--executions", "100", "--json"
+    };
+    assertThat(execute(healthy)).isEqualTo(Main.OK);
+    assertThat(new ObjectMapper().readTree(out.toString()).get("executions").asInt()).isEqualTo(100);
+    String[] defective = {
+      "explore", "munmap-access", "--strategy", "random", "--workers", "2", "--defect", "h-localflush"
+    };
+    assertThat(execute(defective)).isEqualTo(Main.FINDING);
+    assertThat(out.toString()).contains("munmap-access: finding", "faultline-schedule 1");
+    refuses("--workers 0: must be 1 or more", "explore", "munmap-access", "--workers", "0");
+    refuses("dpor runs alone", "explore", "munmap-access", "--workers", "2");
+  }
 }

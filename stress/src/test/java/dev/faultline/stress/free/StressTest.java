@@ -1,0 +1,57 @@
+package dev.faultline.stress.free;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.scenario.Scenario;
+import dev.faultline.vm.scenario.Scenarios;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Scenarios run freely: nothing on the correct kernel, in either mode. What is found with defects: MatrixTest. */
+@Timeout(value = 120, unit = TimeUnit.SECONDS)
+final class StressTest {
+  private static final int TIMES = 20;
+
+  static Stream<Scenario> scenarios() {
+    return Scenarios.all().stream();
+  }
+
+  private static Stress.Result run(Scenario s, Mode mode, long iterations) throws InterruptedException {
+    Stress.Plan plan = new Stress.Plan(s, mode, Set.of(), 1, iterations, Long.MAX_VALUE, 2);
+    return new Stress(plan, r -> {}).run();
+  }
+
+  @ParameterizedTest
+  @MethodSource("scenarios")
+  void correctKernel_hasNoFinding(Scenario s) throws InterruptedException {
+    for (Mode m : new Mode[] {Mode.FIXED, Mode.UP}) {
+      Stress.Result r = run(s, m, TIMES);
+      assertThat(r.found()).as("%s in mode %s", s.name(), m).isNull();
+      assertThat(r.iterations()).isEqualTo(TIMES);
+    }
+  }
+
+  @Test
+  void anythingThatAnActorThrows_isAFinding() throws InterruptedException {
+    Scenario two = Scenarios.all().get(0);
+    Scenario s =
+        new Scenario(
+            "broken",
+            "An actor dies.",
+            two.exercises(),
+            two.shape(),
+            w -> {
+              w.actor("dies", () -> w.expect("one", 1, 2));
+              w.actor("lives", () -> {});
+            });
+    Stress.Result r = run(s, Mode.FIXED, 10);
+    assertThat(r.found()).isNotNull();
+    assertThat(r.found().message()).isEqualTo("one is 1 instead of [2]");
+  }
+}
