@@ -39,7 +39,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Timeout(value = 300, unit = TimeUnit.SECONDS)
 class ScenarioClassesTest {
-  private static final long QUICK = 1_500; // classes
+  private static final long QUICK = 2_000; // classes
   private static final int SAMPLES = 500;
 
   /** A line of the table: -1 where there are too many to explore. */
