@@ -41,9 +41,9 @@ final class MatrixCommand implements Callable<Integer> {
   @Option(names = "--scenario", paramLabel = "NAME", description = "Only this one; may be given more than once.")
   private List<String> names = new ArrayList<>();
 
-  @Option(names = "--defect", paramLabel = "NAME", converter = SoakCommand.DefectName.class,
+  @Option(names = "--defect", paramLabel = "NAME",
       description = "Only this one; may be given more than once.")
-  private List<Defect> defects = new ArrayList<>();
+  private List<String> defects = new ArrayList<>();
 
   @Spec private CommandSpec spec;
 
@@ -58,7 +58,9 @@ final class MatrixCommand implements Callable<Integer> {
     List<Scenario> scenarios =
         names.isEmpty() ? Scenarios.all() : names.stream().map(n -> ScenariosCommand.named(spec, n)).toList();
     List<Defect> tried =
-        defects.isEmpty() ? Stream.of(Defect.values()).filter(d -> !Defect.defaults().contains(d)).toList() : defects;
+        defects.isEmpty()
+            ? Stream.of(Defect.values()).filter(d -> !Defect.defaults().contains(d)).toList()
+            : List.copyOf(ScenariosCommand.defects(spec, defects));
     Progress progress = new Progress(spec.commandLine().getErr(), Terminal.isStandardError());
     int workers = Runtime.getRuntime().availableProcessors();
     Matrix matrix = new Matrix((long) (budget * 1e9), (long) (stressBudget * 1e9), workers, progress::show);

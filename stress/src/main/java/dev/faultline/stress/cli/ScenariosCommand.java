@@ -1,9 +1,13 @@
 package dev.faultline.stress.cli;
 
+import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
 import dev.faultline.vm.scenario.WorldShape;
 import java.io.PrintWriter;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -41,6 +45,19 @@ final class ScenariosCommand implements Callable<Integer> {
       throw new ParameterException(spec.commandLine(), "no scenario '" + name + "'; there are " + all);
     }
     return s;
+  }
+
+  /** Returns the defects of names; refuses one that there is not, in one line. */
+  static Set<Defect> defects(CommandSpec spec, List<String> names) {
+    Set<Defect> set = EnumSet.noneOf(Defect.class);
+    for (String name : names) {
+      try {
+        set.addAll(Defect.named(name));
+      } catch (IllegalArgumentException e) {
+        throw new ParameterException(spec.commandLine(), "--defect: " + e.getMessage(), e);
+      }
+    }
+    return set;
   }
 
   /** {@code faultline scenarios show NAME}. */

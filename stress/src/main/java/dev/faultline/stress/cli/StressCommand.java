@@ -9,7 +9,6 @@ import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
 import java.io.PrintWriter;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -48,9 +47,9 @@ final class StressCommand implements Callable<Integer> {
   @Option(names = "--iterations", paramLabel = "N", description = "So many times each at most.")
   private @Nullable Long iterations;
 
-  @Option(names = "--defect", paramLabel = "NAME", converter = SoakCommand.DefectName.class,
-      description = "Boots every kernel with this defect; may be given more than once.")
-  private List<Defect> defects = new ArrayList<>();
+  @Option(names = "--defect", paramLabel = "NAME",
+      description = "Boots every kernel with this defect, or HISTORICAL; may be given more than once.")
+  private List<String> defects = new ArrayList<>();
 
   @Option(names = "--mode", paramLabel = "MODE", description = "fixed (default), up or naive.")
   private MachineOptions.@Nullable RunMode mode;
@@ -84,7 +83,7 @@ final class StressCommand implements Callable<Integer> {
     require(iterations == null || iterations > 0, "--iterations " + iterations + ": must be 1 or more");
     require(workers == null || workers > 0, "--workers " + workers + ": must be 1 or more");
     Mode m = mode == null ? Mode.FIXED : mode.mode;
-    Set<Defect> d = defects.isEmpty() ? EnumSet.noneOf(Defect.class) : EnumSet.copyOf(defects);
+    Set<Defect> d = ScenariosCommand.defects(spec, defects);
     double each = seconds != null ? seconds / scenarios.size()
         : iterations != null ? 1e6 : scenarios.size() > 1 ? 1 : SECONDS_DEFAULT;
     long most = iterations == null ? Long.MAX_VALUE : iterations;

@@ -105,6 +105,7 @@ final class ExploreCommandTest {
     refuses("must end in .txt, .svg or .jfr", "explore", "munmap-access", "--trace", dir.resolve("p").toString());
   }
 
+  @Test
   void workers_shareTheBudgetAndStopAtTheFirstFinding() throws Exception {
     String[] healthy = {
       "explore", "munmap-access", "--strategy", "pos", "--workers", "3", "--executions", "100", "--json"
