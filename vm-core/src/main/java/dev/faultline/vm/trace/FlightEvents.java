@@ -9,6 +9,7 @@ import jdk.jfr.DataAmount;
 import jdk.jfr.Description;
 import jdk.jfr.Event;
 import jdk.jfr.EventFactory;
+import jdk.jfr.EventType;
 import jdk.jfr.Label;
 import jdk.jfr.MemoryAddress;
 import jdk.jfr.Name;
@@ -29,8 +30,8 @@ final class FlightEvents {
    * Durations  What begins with one event and ends with another is one event here, with the fields of both; begun ones
    *            wait with their strand, one of each sort. One that begins again without an end (a map lock waited for
    *            within a sleep's record, say) is dropped.
-   * Cost       Fields are filled only where a recording wants the event. What begins is an object that lives until it
-   *            ends.
+   * Cost       Where no recording wants an event's type, a look at the type. Else an object made through a method
+   *            handle, and its fields, some of them strings: a recording is for looking, not for timing.
    */
   private static final String[] CATEGORY = {"Faultline", "VM"};
 
@@ -48,6 +49,16 @@ final class FlightEvents {
   /** Makes the types when they are first needed, in one go: the JVM has them for good. */
   private static final class Types {
     private static final @Nullable EventFactory[] ALL = make();
+    private static final @Nullable EventType[] TYPES = types();
+
+    private static @Nullable EventType[] types() {
+      @Nullable EventType[] types = new @Nullable EventType[ALL.length];
+      for (int i = 0; i < ALL.length; i++) {
+        EventFactory f = ALL[i];
+        types[i] = f == null ? null : f.getEventType();
+      }
+      return types;
+    }
 
     private static @Nullable EventFactory[] make() {
       @Nullable EventFactory[] all = new @Nullable EventFactory[TraceEvent.values().length];
@@ -133,6 +144,12 @@ final class FlightEvents {
     }
   }
 
+  /** Returns whether some recording wants these events: asked before one is made, as making one is what costs. */
+  private static boolean isWanted(TraceEvent e) {
+    EventType t = Types.TYPES[e.ordinal()];
+    return t != null && t.isEnabled();
+  }
+
   private static Event newEvent(TraceEvent e) {
     EventFactory f = Types.ALL[e.ordinal()];
     assert f != null;
@@ -140,6 +157,9 @@ final class FlightEvents {
   }
 
   private void step(Strand me, TraceEvent e, long a, long b, long c) {
+    if (!isWanted(e)) {
+      return;
+    }
     Event v = newEvent(e);
     if (v.shouldCommit()) {
       v.set(0, me.id());
@@ -149,8 +169,8 @@ final class FlightEvents {
   }
 
   private void begin(Strand me, Open open, TraceEvent e, long a, long b, long c) {
-    Event v = newEvent(e);
-    if (v.isEnabled()) {
+    if (isWanted(e)) {
+      Event v = newEvent(e);
       v.set(0, me.id());
       fill(v, 1, e, a, b, c);
       v.begin();
