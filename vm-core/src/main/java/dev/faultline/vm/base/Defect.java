@@ -30,7 +30,7 @@ public enum Defect {
   H_UNCOND_WAIT("H-UNCOND-WAIT"),
   /** The page daemon goes to sleep without another look at the pageouts that have completed (R10). */
   H_DONE_SLEEP("H-DONE-SLEEP"),
-  /** The object's type is read twice, at :291 and at :312 (R11). */
+  /** The object's type is read twice, at :291 and at :312, in two holds of its lock (R11). */
   H_TYPE2("H-TYPE2"),
   /** On the way down a chain the level left loses its pip, and its lock, before the next one is pinned (R13). */
   H_PIPORDER("H-PIPORDER"),
@@ -54,7 +54,7 @@ public enum Defect {
   H_PTE_RMW("H-PTE-RMW"),
   /** A changed page table word is purged from the TLB of the changing thread's own processor only (R25). */
   H_LOCALFLUSH("H-LOCALFLUSH"),
-  /** Who sleeps for memory goes on sleeping when the process is killed; in no default set (5.7). */
+  /** Who waits for memory goes on waiting when the process is killed; in no default set (5.7). */
   H_KILLWAIT("H-KILLWAIT"),
   /** mmap makes a region with every right and sets protection and inheritance in lockings of their own (R33). */
   H_MMAP_STEPS("H-MMAP-STEPS"),

@@ -232,6 +232,9 @@ public final class VmFault {
         }
       }
       if (hType2) {
+        f.object.lock.unlock();
+        at(FaultPoint.BETWEEN_TYPE_TESTS);
+        f.object.lock.lock();
         type = f.object.type();
       }
       if (d(Decision.D20A, type != ObjectType.DEFAULT) && d(Decision.D20B, mayPage)) { // readrest
@@ -343,7 +346,7 @@ public final class VmFault {
   private Step awaitMemory(FaultState f, long gen) {
     at(FaultPoint.BEFORE_VM_WAIT);
     freeList.waitForMemory(gen, true);
-    if (f.thread.isKilled()) {
+    if (freeList.endsWait(f.thread)) {
       f.answer = KernReturn.RESOURCE_SHORTAGE;
       return Step.ANSWER;
     }
@@ -628,6 +631,7 @@ public final class VmFault {
     o.lock.unlock(); // m is busy, M read is held: neither page nor entry can change
     at(FaultPoint.BEFORE_PMAP_ENTER);
     boolean newlyWired = f.look.pmap().enter(f.va, m, f.prot, f.wired);
+    at(FaultPoint.AFTER_PMAP_ENTER); // M read keeps whoever unwires away until the unit is counted (W1)
     if (d(Decision.D44, f.changeWiring) && !d(Decision.D45, f.wired)) {
       f.look.pmap().unwire(f.va); // the mapping's own unit, if it has one (W3)
     }

@@ -64,7 +64,7 @@ public final class VmFaultWire implements Wiring {
         continue;
       }
       freeList.waitForMemory(gen, true);
-      if (t.isKilled()) {
+      if (freeList.endsWait(t)) {
         return false;
       }
     }
@@ -75,7 +75,7 @@ public final class VmFaultWire implements Wiring {
    * vm_fault_wire. The caller has raised wired_count and holds the map for reading (recursively), or not at all for the
    * kernel's.
    *
-   * @return the fault's answer; what was wired before a failure has been unwired
+   * @return the fault's answer; what was wired before a failure is left to {@link #unwireStrays}
    */
   @Override
   public KernReturn wire(VmMap map, long start, long end) {
@@ -85,8 +85,9 @@ public final class VmFaultWire implements Wiring {
       KernReturn r = awaitMemory(t) ? fault.fault(map, va, VmProt.READ | VmProt.WRITE, true)
           : KernReturn.RESOURCE_SHORTAGE;
       if (d(Decision.D53, r != KernReturn.SUCCESS)) {
+        // The original unwires [start, va) here. We hold M for reading only, and so may a fault of another thread that
+        // has entered a Wired mapping and not counted it yet: the caller unwires once it has M for writing (W1).
         d(Decision.D54, va != start);
-        unwireStrays(map, start, end); // all of it: an ordinary fault may have wired a page ahead of us (W1)
         return r;
       }
     }
@@ -124,6 +125,35 @@ public final class VmFaultWire implements Wiring {
   }
 
   /**
+   * {@inheritDoc}
+   *
+   * <p>A page counts only while it is wired: then nobody takes it before M(src) is let go, as who takes a wiring off
+   * needs that, or a copy-on-write source, which the object of a wired entry is not.
+   */
+  @Override
+  public boolean hasAllPages(VmMapEntry e) {
+    VmObject o = e.object();
+    if (o == null || o.type() == ObjectType.VNODE) {
+      return true;
+    }
+    o.lock.lock();
+    pages.queues().lock.lock();
+    try {
+      long end = e.offset() + (e.end() - e.start());
+      for (long offset = e.offset(); offset < end; offset += objects.pageSize()) {
+        VmPage m = pages.lookup(o, offset);
+        if (m == null || m.wireCount() == 0) {
+          return false;
+        }
+      }
+      return true;
+    } finally {
+      pages.queues().lock.unlock();
+      o.lock.unlock();
+    }
+  }
+
+  /**
    * vm_fault_copy_entry: copies the pages of a wired source entry into a new object for the child's entry. A page of a
    * file that is not there, as truncation took it, is left to the child's faults: its object is backed by the file's,
    * so beyond the end of the file it gets what its parent gets, and elsewhere what the file holds by then.
@@ -156,7 +186,7 @@ public final class VmFaultWire implements Wiring {
         return false;
       }
       if (!copyPage(source, src.offset() + offset, m)) {
-        if (!file) { // nothing takes a page away from an anonymous object that it is wired in
+        if (!file) { // hasAllPages was true, and M(src) is still held
           throw KernelPanic.of("vm_fault_copy_wired: page missing", source);
         }
         drop(copy, m);
@@ -200,7 +230,7 @@ public final class VmFaultWire implements Wiring {
         return m;
       }
       freeList.waitForMemory(t.memoryGen, true); // both maps write-locked: kept, but killable (R36)
-      if (t.isKilled()) {
+      if (freeList.endsWait(t)) {
         return null;
       }
     }

@@ -143,7 +143,9 @@ final class MapCopy {
   private static KernReturn copyEntry(VmMap src, VmMap dst, VmMapEntry s, VmMapEntry d) {
     assert d.wiredCount == 0;
     assert d.object == null;
-    if (s.wiredCount != 0) { // wired memory is copied at once
+    // Wired memory is copied at once, unless some of it is not there: then it is shared like any other, and the wirings
+    // follow the owner's faults (W1).
+    if (s.wiredCount != 0 && src.maps.wiring().hasAllPages(s)) {
       boolean copied = KThread.current().mayWaitUnderMap("fork", () -> src.maps.wiring().copyEntry(dst, src, d, s));
       return copied ? KernReturn.SUCCESS : KernReturn.RESOURCE_SHORTAGE;
     }

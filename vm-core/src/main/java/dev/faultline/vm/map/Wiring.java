@@ -8,7 +8,8 @@ public interface Wiring {
    * vm_fault_wire: faults in and wires every page of a range. The caller has raised the wired counts, and holds M read
    * as its recursive owner (a user's map) or not at all (the kernel's). May sleep.
    *
-   * @return the first fault's code that is not SUCCESS; then nothing of the range is left wired by this call
+   * @return the first fault's code that is not SUCCESS; the caller then lowers the counts and, holding M for writing,
+   *     has the range unwired
    */
   KernReturn wire(VmMap map, long start, long end);
 
@@ -21,6 +22,15 @@ public interface Wiring {
    */
   default void unwireStrays(VmMap map, long start, long end) {
     unwire(map, start, end);
+  }
+
+  /**
+   * Returns whether the pages of a wired entry are all there to be copied. Pages of anonymous memory that was protected
+   * from all access lost their wirings with their mappings, and may have been paged out since. M(map of the entry) held
+   * for writing, and kept until the copy is done.
+   */
+  default boolean hasAllPages(VmMapEntry e) {
+    return true;
   }
 
   /**

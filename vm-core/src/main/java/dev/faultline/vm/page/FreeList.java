@@ -412,7 +412,7 @@ public final class FreeList implements Subject {
     domain.tracer().event(TraceEvent.MEMORY_WAIT, freeCount, cacheCount);
     lock.lock();
     boolean look = !hUncondWait;
-    while ((!look || freeGen == gen) && !(killable && !hKillWait && t.isKilled())) {
+    while ((!look || freeGen == gen) && !(killable && endsWait(t))) {
       look = true;
       boolean kick = raiseNeeded(t);
       waiters = true;
@@ -430,6 +430,11 @@ public final class FreeList implements Subject {
     }
     lock.unlock();
     domain.tracer().event(TraceEvent.MEMORY_WAIT_END, freeCount, cacheCount);
+  }
+
+  /** Returns whether a wait for memory is over for good, as the thread's process has been killed meanwhile (5.7). */
+  public boolean endsWait(KThread t) {
+    return !hKillWait && t.isKilled();
   }
 
   /** Returns the present generation, to wait for a change of it. */

@@ -226,13 +226,17 @@ class WiringDecisionTest extends DecisionTests {
 
   @ParameterizedTest
   @MethodSource("modes")
-  void d59_anAnonymousPageMissing_isAPanic(Mode mode) {
+  void d59_anAnonymousPageMissing_isNotCopied(Mode mode) {
     try (World w = world(mode)) {
       Space s = w.space().mapSwap(16, 1);
       ok(s.wire(16, 1));
       VmObject o = s.object(16);
       w.inKernel(() -> w.kernel().objects().ranges().remove(o, 0, w.pageSize(), false));
-      assertThrows(KernelPanic.class, s::fork);
+      Space child = s.fork();
+      assertEquals(0, w.gates().count(Decision.D57, true));
+      s.write(16, 1);
+      assertEquals(0, child.value(16));
+      ok(s.unwire(16, 1));
     }
   }
 }
