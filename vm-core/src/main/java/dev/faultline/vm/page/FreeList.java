@@ -15,6 +15,7 @@ import dev.faultline.vm.sync.LockRank;
 import dev.faultline.vm.sync.NamedChannel;
 import dev.faultline.vm.sync.SyncDomain;
 import dev.faultline.vm.sync.WaitClass;
+import dev.faultline.vm.sync.Witness;
 import dev.faultline.vm.trace.TraceEvent;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -408,6 +409,10 @@ public final class FreeList implements Subject {
   public void waitForMemory(long gen, boolean killable) {
     KThread t = KThread.current();
     assert !t.isPageDaemon();
+    Witness w = domain.witness();
+    if (w != null) {
+      w.mayWait(t, freeChannel); // also where memory has come meanwhile
+    }
     t.count(Event.MEMORY_WAITS);
     domain.tracer().event(TraceEvent.MEMORY_WAIT, freeCount, cacheCount);
     lock.lock();

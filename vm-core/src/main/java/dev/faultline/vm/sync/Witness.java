@@ -154,6 +154,11 @@ public final class Witness {
     }
   }
 
+  /** Checks the same where {@code t} may be about to sleep, whether or not it then has to. */
+  public void mayWait(KThread t, Channel c) {
+    beforeWait(t, c, 0);
+  }
+
   private static void refuse(KThread t, Channel c, WaitClass held, @Nullable Object scope) {
     if (t.classHolds(held) == 0) {
       return;
