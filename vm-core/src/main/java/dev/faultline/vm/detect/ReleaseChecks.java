@@ -90,7 +90,7 @@ public final class ReleaseChecks implements ReleaseWatcher {
   private @Nullable String check(KThread t, KMutex m) {
     Object subject = m.subject();
     if (subject instanceof VmObject o && m == o.lock) {
-      return objects.check(o);
+      return t.holdsAbove(LockRank.PAGE_QUEUES) ? null : objects.check(o); // a tried one, let go under S
     }
     if (m == kernel.pages().queues().lock) {
       return online.underQueues(t.releases);

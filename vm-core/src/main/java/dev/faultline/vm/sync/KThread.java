@@ -227,6 +227,12 @@ public class KThread {
     return classesHeld;
   }
 
+  /** Returns whether the thread holds a mutex that ranks above {@code r}; known with a witness only. */
+  public final boolean holdsAbove(LockRank r) {
+    int mutexes = classesHeld & ((1 << LockRank.values().length) - 1);
+    return mutexes >>> r.ordinal() > 1;
+  }
+
   final int classHolds(WaitClass c) {
     return classHolds[c.node()];
   }
