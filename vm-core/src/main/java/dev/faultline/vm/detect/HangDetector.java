@@ -147,6 +147,9 @@ public final class HangDetector {
     boolean sleepers = false;
     boolean kernelWaits = false;
     for (Wait w : g.waits()) {
+      if (w.tag().equals("mutex") && w.holders().stream().anyMatch(h -> isOnItsWay(g, h))) {
+        return false;
+      }
       boolean ends = w.end() != 0 && !isOverdue(w);
       if (w.periodic()) {
         continue; // nothing but its time: whether its pass helps is seen after it
@@ -158,6 +161,12 @@ public final class HangDetector {
       kernelWaits |= w.isOfTheKernel();
     }
     return !sleepers || kernelWaits;
+  }
+
+  /** Whether a thread that has a mutex, or the token, is about to let go of it and sleep: it has not got there yet. */
+  private static boolean isOnItsWay(WaitForGraph g, KThread t) {
+    Wait w = g.waitOf(t);
+    return w != null && !w.tag().equals("mutex");
   }
 
   private boolean isOverdue(Wait w) {

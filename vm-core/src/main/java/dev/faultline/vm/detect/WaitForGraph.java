@@ -198,6 +198,10 @@ public final class WaitForGraph {
     }
     path.add(t);
     for (KThread next : w.holders()) {
+      Wait his = of.get(next);
+      if (w.tag().equals("mutex") && his != null && !his.tag().equals("mutex")) {
+        continue; // on its way to sleep, it has yet to let go
+      }
       List<KThread> found = circle(next, of, path, done);
       if (!found.isEmpty()) {
         return found;
