@@ -168,7 +168,7 @@ final class PageSteps {
     world.inKernel(
         () -> {
           o.lock.lock();
-          kernel.pages().wakeup(m);
+          kernel.pages().wakeup(m, this);
           o.lock.unlock();
         });
   }
