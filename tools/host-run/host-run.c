@@ -41,11 +41,11 @@
 #define TICK_MICROS 10000
 
 enum op { MMAP_ANON, MMAP_FILE, MUNMAP, MPROTECT, MINHERIT, MADVISE, MLOCK, MUNLOCK, MSYNC, MINCORE, STORE, LOAD, ADD, FILL, SUM, TOUCH,
-          FORK, VFORK, EXEC, WAIT, BARRIER, SLEEP, TRUNCATE, EXIT, OPS };
+          FORK, VFORK, EXEC, WAIT, BARRIER, SLEEP, TRUNCATE, READ, WRITE, EXIT, OPS };
 
 static const char *const names[OPS] = {
     "mmap", "mmap", "munmap", "mprotect", "minherit", "madvise", "mlock", "munlock", "msync", "mincore", "store", "load", "add",
-    "fill", "sum", "touch", "fork", "vfork", "exec", "wait", "barrier", "sleep", "truncate", "exit"};
+    "fill", "sum", "touch", "fork", "vfork", "exec", "wait", "barrier", "sleep", "truncate", "read", "write", "exit"};
 
 /* Choices: which word of a command that has one. */
 enum { NORMAL, RANDOM, SEQUENTIAL, WILLNEED, DONTNEED, FREE };
@@ -185,6 +185,16 @@ static void read_command(char **word, int words, uint64_t line) {
   case BARRIER: c.id = barrier_of(word[1]); break;
   case SLEEP: c.value = number(word[1]); break;
   case TRUNCATE: c.id = file_of(word[1]); c.value = number(word[2]); break;
+  case READ:
+  case WRITE:
+    c.id = file_of(word[1]);
+    c.value = number(word[2]);
+    c.addr = number(word[3]);
+    c.len = number(word[4]);
+    if (c.op == READ && !files[c.id].declared && files[c.id].length < c.value + c.len) {
+      files[c.id].length = c.value + c.len;
+    }
+    break;
   default: break;
   }
   commands = grown(commands, command_count, sizeof *commands);
@@ -405,6 +415,29 @@ static void show_residence(size_t process, const struct command *c) {
   free(digits);
 }
 
+/* read and write, at an offset of their own; the files of a program are open to all of its processes. */
+static int move_bytes(size_t process, const struct command *c, void *addr) {
+  int fd = open(path_of("file", (size_t)c->id), O_RDWR | O_CLOEXEC);
+  if (fd < 0) {
+    die("%s", path_of("file", (size_t)c->id));
+  }
+  uint64_t done = 0;
+  ssize_t count;
+  do {
+    count = c->op == READ ? pread(fd, (char *)addr + done, c->len - done, (off_t)(c->value + done))
+                          : pwrite(fd, (char *)addr + done, c->len - done, (off_t)(c->value + done));
+    done += count > 0 ? (uint64_t)count : 0;
+  } while (count > 0 && done < c->len);
+  int error = errno;
+  close(fd);
+  errno = error;
+  if (count < 0 && done == 0) {
+    return -1;
+  }
+  print(process, c, "0x%" PRIx64, done);
+  return 0;
+}
+
 static const char *error_name(const struct command *c) {
   if (c->op == MSYNC && errno == ENOMEM) {
     return "EINVAL"; /* what 1995 said of a hole */
@@ -432,6 +465,8 @@ static int system_call(size_t process, const struct command *c) {
   case MSYNC: return msync(addr, c->len, c->choice == ASYNC ? MS_ASYNC : c->choice == INVALIDATE ? MS_SYNC | MS_INVALIDATE : MS_SYNC);
   case MINCORE: show_residence(process, c); return 0;
   case TRUNCATE: return truncate(path_of("file", (size_t)c->id), (off_t)c->value);
+  case READ:
+  case WRITE: return move_bytes(process, c, addr);
   case WAIT: return waitpid(control.children[c->id], NULL, 0) < 0 ? -1 : 0;
   case BARRIER: pthread_barrier_wait(&control.barriers[c->id]); return 0;
   case SLEEP: return usleep(TICK_MICROS * (useconds_t)(c->value < 10 ? c->value : 10));

@@ -5,6 +5,7 @@ import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.buf.BufferCache;
+import dev.faultline.vm.buf.FileBlocks;
 import dev.faultline.vm.fault.KernelAccess;
 import dev.faultline.vm.fault.VmFault;
 import dev.faultline.vm.fault.VmFaultWire;
@@ -117,7 +118,8 @@ public final class Kernel implements AutoCloseable {
     maps.setWiring(new VmFaultWire(objects, fault, config.defects(), config.probe()));
     kernelMemory = new KernelMemory(maps);
     fault.setKernelMap(kernelMemory.kernelMap());
-    processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager, config.daemons(),
+    processes = new ProcessTable(domain, machine, maps, fault, objects, vnodePager,
+        new FileBlocks(buffers, vnodePager, config.machine().pageSize()), config.daemons(),
         config.defects());
     Swap swap = new Swap(swapPager, vnodePager, buffers);
     helpers = new HelperDaemons(domain, new MapTrimmer(pages), vnodePager, processes, config.daemons());

@@ -171,13 +171,15 @@ public final class SoakRun {
       RacingOptions racing = RacingOptions.DEFAULT.sized(2 + r.nextInt(6), 50 + r.nextInt(500));
       racing = wired ? racing.wired() : racing;
       racing = r.nextBoolean() ? racing.truncated() : racing;
+      racing = racing.withFileCalls(r.nextBoolean());
       return VmProgram.of(RacingPrograms.generate(world.programSeed(), racing));
     }
     RandomOptions options =
         RandomOptions.DEFAULT
             .sized(1 + r.nextInt(8), 16 + r.nextInt(64), 50 + r.nextInt(500))
             .truncated(r.nextBoolean())
-            .wired(wired);
+            .wired(wired)
+            .withFileCalls(r.nextBoolean());
     return VmProgram.of(RandomPrograms.generate(world.programSeed(), options));
   }
 }

@@ -47,8 +47,8 @@ final class BufTransfer extends FileTransfer {
   @Override
   protected void released(boolean ok) {
     if (toDisk) {
-      io.otherWriteEnded(pages.length, ok);
       cache.writeEnded(buf);
+      io.otherWriteEnded(pages.length, ok); // last: from here on the kernel may be at rest
     }
     finish();
   }

@@ -122,7 +122,11 @@ public final class BufferCache implements FileBuffers {
     if (work.assemble(t, b, limit)) {
       return b;
     }
-    giveUp(b);
+    if (b.count == 0) {
+      giveUp(b);
+    } else {
+      release(b); // what it has stays: its end could look like memory gained
+    }
     return null;
   }
 
@@ -439,12 +443,13 @@ public final class BufferCache implements FileBuffers {
       int assigned = 0;
       for (Buf b : all) {
         if (b.owner != null || b.wanted) {
-          throw KernelPanic.of("buffer owned or wanted", b);
+          throw KernelPanic.of("I-13 buffer owned or wanted", b);
         }
         assigned += b.vnode == null ? 0 : 1;
       }
       if (assigned != index.size() || writing != 0) {
-        throw KernelPanic.of("buffers: assigned " + assigned + ", indexed " + index.size() + ", writing " + writing);
+        throw KernelPanic.of(
+            "I-13 buffers: assigned " + assigned + ", indexed " + index.size() + ", writing " + writing);
       }
     } finally {
       lock.unlock();

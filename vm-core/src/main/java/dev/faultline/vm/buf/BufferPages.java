@@ -103,7 +103,7 @@ final class BufferPages {
         if (m == null) {
           m = pages.alloc(o, firstPage(b) + (long) i * pageSize, AllocClass.NORMAL, HoldReason.BUFFER);
           if (m == null) {
-            unbusy(b, i);
+            t.memoryGen += unbusy(b, i); // our own frees are no news: they would end the wait, and all would repeat
             return false;
           }
           m.clearZero();
@@ -127,17 +127,24 @@ final class BufferPages {
     }
   }
 
-  /** Lets go of pages that were taken so far, up to {@code end}; those that were made for it go. Caller holds O. */
-  private void unbusy(Buf b, int end) {
+  /**
+   * Lets go of pages that were taken so far, up to {@code end}; those that were made for it go. Caller holds O.
+   *
+   * @return how many went
+   */
+  private int unbusy(Buf b, int end) {
+    int freed = 0;
     for (int i = b.count; i < end; i++) {
       VmPage m = b.page(i);
       if (m.valid() == 0 && m.bmapped() == 0 && m.queue() == VmPage.QUEUE_NONE && m.wireCount() == 0) {
         pages.freeBusy(m);
+        freed++;
       } else {
         pages.wakeup(m);
       }
       b.pages[i] = null;
     }
+    return freed;
   }
 
   // ------------------------------------------------------------------------------------------------------------- bread
@@ -431,13 +438,13 @@ final class BufferPages {
         VmPage m = b.page(i);
         listed[m.frame()]++;
         if (m.object() != b.object || m.offset() != firstPage(b) + (long) i * pageSize) {
-          throw KernelPanic.of("buffer lists a page that is not its block's", b, m);
+          throw KernelPanic.of("I-11 buffer lists a page that is not its block's", b, m);
         }
       }
     }
     for (int f = 0; f < listed.length; f++) {
       if (pages.page(f).bmapped() != listed[f]) {
-        throw KernelPanic.of("bmapped is not the number of buffers: " + listed[f], pages.page(f));
+        throw KernelPanic.of("I-11 bmapped is not the number of buffers: " + listed[f], pages.page(f));
       }
     }
   }

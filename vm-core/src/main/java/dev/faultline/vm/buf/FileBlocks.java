@@ -100,6 +100,11 @@ public final class FileBlocks {
     return Outcome.DONE;
   }
 
+  /** Returns the bits of the word at {@code at} that are of the bytes [from, to). */
+  public static long mask(long at, long from, long to) {
+    return BufferPages.mask(at, from, to);
+  }
+
   /** A read into the buffer has failed: it goes, unless it has what was not written yet. */
   private void failed(Buf b) {
     if (b.delayed) {

@@ -69,7 +69,13 @@ public final class Invariants {
    * @return whether all is well
    */
   public static boolean check(Kernel kernel, Findings findings) {
-    List<String> wrong = kernel.call("invariants", () -> new Invariants(KernelParts.of(kernel)).check());
+    List<String> wrong = kernel.call("invariants", () -> {
+      List<String> all = new ArrayList<>(new Invariants(KernelParts.of(kernel)).check());
+      InvariantReport report = new InvariantReport();
+      report.guard(kernel.buffers()::checkInvariants);
+      all.addAll(report.messages());
+      return all;
+    });
     wrong.forEach(w -> findings.add(Finding.Kind.INVARIANT, w));
     return wrong.isEmpty();
   }

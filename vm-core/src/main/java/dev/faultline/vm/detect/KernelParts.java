@@ -55,16 +55,20 @@ public record KernelParts(
 
   /** The same, with references held besides. */
   public KernelParts withHolds(Map<VmObject, Integer> held) {
-    Map<VmObject, Integer> copy = new IdentityHashMap<>(holds.get());
-    held.forEach((o, n) -> copy.merge(o, n, Integer::sum));
-    return new KernelParts(pages, objects, pmaps, maps, swap, vnodes, volume, mainMaps, () -> copy);
+    Map<VmObject, Integer> copy = new IdentityHashMap<>(held);
+    return new KernelParts(pages, objects, pmaps, maps, swap, vnodes, volume, mainMaps, () -> {
+      Map<VmObject, Integer> all = new IdentityHashMap<>(holds.get());
+      copy.forEach((o, n) -> all.merge(o, n, Integer::sum));
+      return all;
+    });
   }
 
-  /** The references that kernel_object and kmem_object have for ever. */
+  /** The references that kernel_object and kmem_object have for ever, and those of open files. */
   private static Map<VmObject, Integer> kernelHolds(Kernel kernel) {
     Map<VmObject, Integer> holds = new IdentityHashMap<>();
     holds.put(kernel.kernelMemory().kernelObject(), 1);
     holds.put(kernel.kernelMemory().kmemObject(), 1);
+    kernel.processes().forEachLive(p -> p.openFiles().forEach(o -> holds.merge(o, 1, Integer::sum)));
     return holds;
   }
 

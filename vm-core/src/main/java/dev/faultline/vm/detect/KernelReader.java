@@ -135,13 +135,24 @@ public final class KernelReader implements PageReader {
   }
 
   private boolean readFrame(VmObject o, long offset, VmPage m, long[] words) {
-    if (!m.isWhollyValid()) {
-      return false; // the rest is in the file; such a page is not mapped
+    if (!m.isWhollyValid() && o.type() != ObjectType.VNODE) {
+      return false;
     }
     if (o.handle() instanceof Vnode v && offset + o.pagingOffset() >= v.size()) {
       return false;
     }
-    readFrame(m.frame(), words);
+    if (m.isWhollyValid()) {
+      readFrame(m.frame(), words);
+      return true;
+    }
+    if (!readFile(o, offset + o.pagingOffset(), words)) {
+      return false;
+    }
+    for (int w = 0; w < words.length; w++) {
+      if ((m.valid() & 1 << (w * 8 / words.length)) != 0) { // the other chunks are in the file
+        words[w] = pages.memory().load(m.frame(), w);
+      }
+    }
     return true;
   }
 

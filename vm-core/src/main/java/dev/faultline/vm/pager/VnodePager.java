@@ -507,7 +507,7 @@ public final class VnodePager implements Pager {
       throw KernelPanic.of("I-50 object's size is not its file's", o, v);
     }
     for (VmPage m = o.firstPage(); m != null; m = m.nextInObject()) {
-      if (m.offset() >= end && !m.isBusyAnyway() && m.bmapped() == 0) {
+      if (m.offset() >= end && !m.isBusyAnyway()) {
         throw KernelPanic.of("I-50 page beyond the end of the file", m, v);
       }
     }

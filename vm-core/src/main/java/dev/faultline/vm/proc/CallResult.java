@@ -15,6 +15,7 @@ public enum CallResult {
   EAGAIN,
   ENOMEM,
   EACCES,
+  EFAULT,
   EINVAL,
   EFBIG,
   ENOSPC,

@@ -1,6 +1,8 @@
 package dev.faultline.vm.proc;
 
 import dev.faultline.vm.base.MemoryWatcher;
+import dev.faultline.vm.buf.FileBlocks;
+import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.pager.VnodePager;
 
@@ -15,10 +17,33 @@ public final class FileCalls {
 
   private final ProcessTable table; // (C)
   private final VnodePager vnodePager; // (C)
+  private final ReadWrite readWrite; // (C)
 
-  FileCalls(ProcessTable table, VnodePager vnodePager) {
+  FileCalls(ProcessTable table, VnodePager vnodePager, FileBlocks blocks, FreeList freeList) {
     this.table = table;
     this.vnodePager = vnodePager;
+    this.readWrite = new ReadWrite(table, vnodePager, blocks, freeList);
+  }
+
+  /**
+   * Reads bytes of a file into memory: as many as there are before the file's end. A call that is refused midway has
+   * done what came before, and says how much; one that is refused at its first byte says why: EINVAL for a negative
+   * offset or length, EFAULT if the memory cannot be stored to, EIO if the disk fails.
+   *
+   * @return OK: {@link UserAccess#value} is the number of bytes
+   */
+  public CallResult read(ProcThread t, Vnode file, long offset, long address, long length) {
+    return readWrite.read(t, file, offset, address, length);
+  }
+
+  /**
+   * Writes bytes from memory to a file, which becomes longer if need be; what lies between its old end and the first
+   * byte reads as zeros. Refused as {@link #read}; EFBIG if the first byte lies where no file reaches.
+   *
+   * @return OK: {@link UserAccess#value} is the number of bytes
+   */
+  public CallResult write(ProcThread t, Vnode file, long offset, long address, long length) {
+    return readWrite.write(t, file, offset, address, length);
   }
 
   /** Changes the length of a file. EINVAL below 0, EFBIG beyond what any file can have. */

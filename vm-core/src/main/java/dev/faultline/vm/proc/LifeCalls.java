@@ -194,6 +194,7 @@ public final class LifeCalls {
     t.leaveAddressSpace();
     kinship.exiting(me);
     space.free();
+    ReadWrite.closeAll(me);
     UArea u = me.uArea;
     if (u != null) {
       u.free(); // nobody swaps an exiting process

@@ -3,9 +3,13 @@ package dev.faultline.vm.proc;
 import dev.faultline.hw.PageTable;
 import dev.faultline.vm.base.SpaceWatcher;
 import dev.faultline.vm.map.Vmspace;
+import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.sync.Channel;
 import dev.faultline.vm.sync.KDaemon;
 import dev.faultline.vm.trace.TraceKind;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,6 +68,8 @@ public final class Process implements Channel {
   final @Nullable UArea uArea; // (C)
 
   private volatile ResourceLimits limits = ResourceLimits.defaults(); // written by its own thread, or before that runs
+  final List<VmObject> openFiles = new ArrayList<>(0); // its own thread's: each with a reference, until the exit
+
   private volatile @Nullable Vmspace vmspace; // written by its own thread, or before that runs
   @Nullable SpaceWatcher watcher; // likewise: follows what the address space holds, if anybody does
 
@@ -77,6 +83,11 @@ public final class Process implements Channel {
   /** Returns the number that the program gave it, unsigned. */
   public long pid() {
     return pid;
+  }
+
+  /** Returns the objects of the files that it has open; when it is at rest. */
+  public List<VmObject> openFiles() {
+    return Collections.unmodifiableList(openFiles);
   }
 
   /** Returns the address space, or null after its exit; its own thread's answer is exact. */

@@ -6,6 +6,7 @@ import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.MemoryWatcher;
 import dev.faultline.vm.base.SpaceWatcher;
+import dev.faultline.vm.buf.FileBlocks;
 import dev.faultline.vm.fault.VmFault;
 import dev.faultline.vm.map.KernelMemory;
 import dev.faultline.vm.map.VmMaps;
@@ -66,6 +67,7 @@ public final class ProcessTable implements ProcessWalker {
       VmFault fault,
       VmObjects objects,
       VnodePager vnodePager,
+      FileBlocks blocks,
       DaemonOptions options,
       Set<Defect> defects) {
     this.domain = domain;
@@ -77,7 +79,7 @@ public final class ProcessTable implements ProcessWalker {
     this.options = options;
     swap = new ProcessSwap(kinship, domain, pages, maps, options);
     kinship.setSwap(swap);
-    systemCalls = new SystemCalls(this, kinship, objects, vnodePager, defects);
+    systemCalls = new SystemCalls(this, kinship, objects, vnodePager, blocks, defects);
   }
 
   /** Sets how many accesses a process may make before others get its processor; for processes started from now on. */

@@ -1,6 +1,7 @@
 package dev.faultline.vm.proc;
 
 import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.buf.FileBlocks;
 import dev.faultline.vm.object.VmObjects;
 import dev.faultline.vm.pager.VnodePager;
 import java.util.Set;
@@ -31,12 +32,13 @@ public final class SystemCalls {
       Kinship kinship,
       VmObjects objects,
       VnodePager vnodePager,
+      FileBlocks blocks,
       Set<Defect> defects) {
     UserRange range = new UserRange(objects.pageSize());
     memory = new MemoryCalls(objects, vnodePager, range, defects);
     paging = new PagingCalls(objects.pages(), range);
     segments = new SegmentCalls(objects);
-    files = new FileCalls(table, vnodePager);
+    files = new FileCalls(table, vnodePager, blocks, objects.pages().freeList());
     life = new LifeCalls(table, kinship, objects.pages().freeList(), objects.pageSize(), defects);
   }
 
@@ -55,7 +57,7 @@ public final class SystemCalls {
     return segments;
   }
 
-  /** Returns truncate. */
+  /** Returns read, write and truncate. */
   public FileCalls files() {
     return files;
   }

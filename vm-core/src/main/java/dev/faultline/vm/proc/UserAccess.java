@@ -47,6 +47,14 @@ public final class UserAccess {
     return done;
   }
 
+  void setValue(long v) {
+    value = v;
+  }
+
+  void setDone(long n) {
+    done = n;
+  }
+
   /** Loads a word; {@link #value} is it. */
   public CallResult load(long va) {
     if (thread.countAccess() && thread.quantumEnded()) {
@@ -76,6 +84,26 @@ public final class UserAccess {
     Cpu cpu = thread.cpu;
     while (cpu != null) {
       cpu.store(va, v);
+      if (cpu.trap() == Cpu.NONE) {
+        return CallResult.OK;
+      }
+      CallResult r = trap(cpu, va, VmProt.READ | VmProt.WRITE);
+      if (r != CallResult.OK) {
+        return r;
+      }
+      cpu = thread.cpu;
+    }
+    return CallResult.SIGKILL;
+  }
+
+  /** Stores the bits of a word that {@code mask} names; whoever stores to the others does so unharmed. */
+  CallResult storeBytes(long va, long v, long mask) {
+    if (thread.countAccess() && thread.quantumEnded()) {
+      return CallResult.SIGKILL;
+    }
+    Cpu cpu = thread.cpu;
+    while (cpu != null) {
+      cpu.storeBytes(va, v, mask);
       if (cpu.trap() == Cpu.NONE) {
         return CallResult.OK;
       }

@@ -101,11 +101,11 @@ public class Command {
       text.append(' ').append(operand).append('=');
       switch (operand) {
         case PAGE_ADDRESS, WORD_ADDRESS, ADDRESS -> text.append(Long.toHexString(address));
-        case LENGTH, WORDS_LENGTH -> text.append(Long.toHexString(length));
+        case LENGTH, WORDS_LENGTH, BYTES -> text.append(Long.toHexString(length));
         case PROT -> text.append(VmProt.toString(prot));
         case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> text.append(operand.words()[choice]);
         case FILE, PROCESS, BARRIER -> text.append(id);
-        case FILE_OFFSET, FILE_LENGTH, VALUE, TICKS -> text.append(Long.toHexString(value));
+        case FILE_OFFSET, BYTE_OFFSET, FILE_LENGTH, VALUE, TICKS -> text.append(Long.toHexString(value));
         case ANON, OF_FILE -> text.setLength(text.length() - 1);
       }
     }

@@ -51,11 +51,11 @@ public final class CommandCursor extends Command {
           long zigzag = varint();
           address += (zigzag >>> 1) ^ -(zigzag & 1);
         }
-        case LENGTH, WORDS_LENGTH -> length = varint();
+        case LENGTH, WORDS_LENGTH, BYTES -> length = varint();
         case PROT -> prot = buffer[at++];
         case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> choice = buffer[at++];
         case FILE, PROCESS, BARRIER -> id = (int) varint();
-        case FILE_OFFSET, FILE_LENGTH, VALUE, TICKS -> value = varint();
+        case FILE_OFFSET, BYTE_OFFSET, FILE_LENGTH, VALUE, TICKS -> value = varint();
         case ANON, OF_FILE -> { }
       }
     }

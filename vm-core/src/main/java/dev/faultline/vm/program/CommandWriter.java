@@ -49,11 +49,11 @@ final class CommandWriter {
           lastAddress = command.address;
           putVarint((difference << 1) ^ (difference >> 63));
         }
-        case LENGTH, WORDS_LENGTH -> putVarint(command.length);
+        case LENGTH, WORDS_LENGTH, BYTES -> putVarint(command.length);
         case PROT -> put(command.prot);
         case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> put(command.choice);
         case FILE, PROCESS, BARRIER -> putVarint(command.id);
-        case FILE_OFFSET, FILE_LENGTH, VALUE, TICKS -> putVarint(command.value);
+        case FILE_OFFSET, BYTE_OFFSET, FILE_LENGTH, VALUE, TICKS -> putVarint(command.value);
         case ANON, OF_FILE -> { }
       }
     }

@@ -181,6 +181,16 @@ final class KernelProcess implements ProcessCalls {
   }
 
   @Override
+  public Reply read(int file, long offset, long address, long length) {
+    return reply(calls.files().read(thread, run.file(file), offset, address, length));
+  }
+
+  @Override
+  public Reply write(int file, long offset, long address, long length) {
+    return reply(calls.files().write(thread, run.file(file), offset, address, length));
+  }
+
+  @Override
   public void exit() {
     calls.life().exit(thread);
   }

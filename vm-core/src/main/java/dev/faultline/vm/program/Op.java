@@ -26,6 +26,8 @@ public enum Op {
   BARRIER("barrier", Operand.BARRIER),
   SLEEP("sleep", Operand.TICKS),
   TRUNCATE("truncate", Operand.FILE, Operand.FILE_LENGTH),
+  READ("read", Operand.FILE, Operand.BYTE_OFFSET, Operand.ADDRESS, Operand.BYTES),
+  WRITE("write", Operand.FILE, Operand.BYTE_OFFSET, Operand.ADDRESS, Operand.BYTES),
   EXIT("exit");
 
   private final String word;

@@ -12,6 +12,8 @@ enum Operand {
   LENGTH,
   /** The bytes of a range of words, a multiple of 8; in {@link Command#length()}. */
   WORDS_LENGTH,
+  /** The bytes of a range, 0 or more; in {@link Command#length()}. */
+  BYTES,
   /** Three letters; in {@link Command#prot()} as bits of {@link dev.faultline.vm.base.VmProt}. */
   PROT,
   /** {@code private} or {@code shared}; in {@link Command#choice()}. */
@@ -32,6 +34,8 @@ enum Operand {
   FILE,
   /** A page-aligned byte offset in a file; in {@link Command#value()}. */
   FILE_OFFSET,
+  /** A byte offset in a file; in {@link Command#value()}. */
+  BYTE_OFFSET,
   /** The length of a file in bytes; in {@link Command#value()}. */
   FILE_LENGTH,
   /** Any 64-bit value; in {@link Command#value()}. */

@@ -82,7 +82,7 @@ public interface ProcessCalls {
    */
   Reply touch(Access access, long address);
 
-  /** Returns what the last load, add or sum that was {@link Reply#OK} found. */
+  /** Returns what the last load, add or sum that was OK found, or how many bytes the last read or write has moved. */
   long value();
 
   /**
@@ -108,6 +108,15 @@ public interface ProcessCalls {
 
   /** Changes the length of {@code file}. */
   Reply truncate(int file, long length);
+
+  /**
+   * Reads bytes of {@code file} from {@code offset} on into memory; {@link #value()} is how many, fewer at the file's
+   * end, or where it is refused after the first byte.
+   */
+  Reply read(int file, long offset, long address, long length);
+
+  /** Writes bytes of memory to {@code file}, which grows if need be; {@link #value()} as for {@link #read}. */
+  Reply write(int file, long offset, long address, long length);
 
   /** Ends the process. Called once, last; by a process that was killed, too. */
   void exit();

@@ -262,6 +262,17 @@ final class ProgramParser {
           throw in.refused(word, "a length in bytes, a multiple of 8");
         }
       }
+      case BYTES -> {
+        command.length = length(word, "a length in bytes");
+        if (command.value + command.length < 0) {
+          throw in.refused(word, "a length with which the range of the file ends below 2^63");
+        }
+        File f = files.get(command.id);
+        if (!f.declared && command.op == Op.READ) {
+          f.length = Math.max(f.length, command.value + command.length);
+        }
+      }
+      case BYTE_OFFSET -> command.value = below2To63(word, "an offset in the file");
       case PROT -> command.prot = prot(word);
       case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS, ANON, OF_FILE -> command.choice = choice(operand, word);
       case FILE -> command.id = file(word);
@@ -307,7 +318,7 @@ final class ProgramParser {
   /** Reads the length of a range that begins at the command's address; only one of words may be empty. */
   private long length(int word, String what) throws ProgramException {
     long v = in.number(word, what);
-    if (v == 0 && !what.endsWith("multiple of 8")) {
+    if (v == 0 && what.endsWith("or more")) {
       throw in.refused(word, what);
     }
     if (Long.compareUnsigned(v, VmProgram.USER_END - command.address) > 0) {

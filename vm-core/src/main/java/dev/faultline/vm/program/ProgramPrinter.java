@@ -55,14 +55,14 @@ public final class ProgramPrinter {
       }
       out.append(' ').append(switch (operand) {
         case PAGE_ADDRESS, WORD_ADDRESS, ADDRESS -> hex(command.address());
-        case LENGTH, WORDS_LENGTH -> hex(command.length());
+        case LENGTH, WORDS_LENGTH, BYTES -> hex(command.length());
         case PROT -> VmProt.toString(command.prot());
         case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> operand.words()[command.choice()];
         case ANON, OF_FILE -> operand.words()[0];
         case FILE -> program.files().get(command.id()).name();
         case PROCESS -> Long.toUnsignedString(program.processes().get(command.id()).pid());
         case BARRIER -> program.barriers().get(command.id()).name();
-        case FILE_OFFSET, VALUE -> hex(command.value());
+        case FILE_OFFSET, BYTE_OFFSET, VALUE -> hex(command.value());
         case FILE_LENGTH, TICKS -> Long.toString(command.value());
       });
     }

@@ -96,6 +96,8 @@ public final class ProgramRunner {
       case MSYNC -> calls.msync(c.address(), c.length(), c.syncMode());
       case MINCORE -> mincore(c, calls, out);
       case TRUNCATE -> calls.truncate(c.id(), c.value());
+      case READ -> printed(calls.read(c.id(), c.value(), c.address(), c.length()), c, calls, out);
+      case WRITE -> printed(calls.write(c.id(), c.value(), c.address(), c.length()), c, calls, out);
       case EXEC -> {
         out.flush();
         yield calls.exec();

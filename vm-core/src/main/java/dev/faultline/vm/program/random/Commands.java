@@ -48,6 +48,10 @@ final class Commands {
       mmap();
       return;
     }
+    if (options.fileCalls() && random.nextInt(8) == 0) {
+      new FileCommands(actor).emit();
+      return;
+    }
     int dice = random.nextInt(100);
     if (dice < 16) {
       word("store");

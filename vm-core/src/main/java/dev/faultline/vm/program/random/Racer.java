@@ -113,6 +113,8 @@ final class Racer {
       line("madvise " + someRange() + (random.nextBoolean() ? " dontneed" : " free"));
     } else if (dice < 950) {
       inherit();
+    } else if (dice < 960 && program.options.fileCalls()) {
+      line((random.nextBoolean() ? "read " : "write ") + someFile() + " " + someOffset() + " " + someBytes());
     } else if (dice < 970 && program.hasRoom()) {
       fork();
     } else {
@@ -171,6 +173,28 @@ final class Racer {
     int page = random.nextInt(random.nextInt(4) == 0 ? SLOT_PAGES : 2);
     int word = random.nextInt(8) == 0 ? random.nextInt(WORDS) : HOT_WORDS[random.nextInt(HOT_WORDS.length)];
     return hex(address(someSlot()) + (long) page * PAGE + 8L * word);
+  }
+
+  /** Returns an offset in a file: near a hot word, or at a page, a chunk, or anywhere. */
+  private long someOffset() {
+    long page = (long) random.nextInt(4) * PAGE;
+    return switch (random.nextInt(4)) {
+      case 0 -> page;
+      case 1 -> page + 8L * HOT_WORDS[random.nextInt(HOT_WORDS.length)];
+      case 2 -> page + (long) PAGE / 8 * random.nextInt(8);
+      default -> page + random.nextInt(PAGE);
+    };
+  }
+
+  /** Returns an address and a length in bytes: of a word, of chunks, or any. */
+  private String someBytes() {
+    int bytes = switch (random.nextInt(3)) {
+      case 0 -> 8;
+      case 1 -> PAGE / 8 * (1 + random.nextInt(8));
+      default -> random.nextInt(3 * PAGE / 2);
+    };
+    long skip = random.nextInt(3) == 0 ? random.nextInt(8) : 0;
+    return hex(Long.decode(someWord()) + skip) + " " + bytes;
   }
 
   private String someFile() {

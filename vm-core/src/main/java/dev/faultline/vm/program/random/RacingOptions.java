@@ -8,10 +8,12 @@ package dev.faultline.vm.program.random;
  * @param wiring whether to use {@code mlock} and {@code munlock}
  * @param truncation whether to use {@code truncate}; not with wiring: a fork that copies wired memory whose page a
  *     truncation took is a panic (docs/corrections.md, D59)
+ * @param fileCalls whether to use {@code read} and {@code write}
  */
-public record RacingOptions(int processes, int commands, boolean wiring, boolean truncation) {
-  /** Small programs without wiring and truncation. */
-  public static final RacingOptions DEFAULT = new RacingOptions(5, 200, false, false);
+public record RacingOptions(
+    int processes, int commands, boolean wiring, boolean truncation, boolean fileCalls) {
+  /** Small programs without wiring, truncation, and calls on files. */
+  public static final RacingOptions DEFAULT = new RacingOptions(5, 200, false, false, false);
 
   /** Checks the numbers, and that not both of wiring and truncation are asked for. */
   public RacingOptions {
@@ -30,16 +32,21 @@ public record RacingOptions(int processes, int commands, boolean wiring, boolean
 
   /** Returns these options with other sizes. */
   public RacingOptions sized(int newProcesses, int newCommands) {
-    return new RacingOptions(newProcesses, newCommands, wiring, truncation);
+    return new RacingOptions(newProcesses, newCommands, wiring, truncation, fileCalls);
   }
 
   /** Returns these options with wiring, and hence without truncation. */
   public RacingOptions wired() {
-    return new RacingOptions(processes, commands, true, false);
+    return new RacingOptions(processes, commands, true, false, fileCalls);
   }
 
   /** Returns these options with truncation, and hence without wiring. */
   public RacingOptions truncated() {
-    return new RacingOptions(processes, commands, false, true);
+    return new RacingOptions(processes, commands, false, true, fileCalls);
+  }
+
+  /** Returns these options, with read and write or not. */
+  public RacingOptions withFileCalls(boolean on) {
+    return new RacingOptions(processes, commands, wiring, truncation, on);
   }
 }

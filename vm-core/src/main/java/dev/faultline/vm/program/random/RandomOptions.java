@@ -13,12 +13,13 @@ package dev.faultline.vm.program.random;
  * @param wiring whether to use {@code mlock} and {@code munlock}, on a few writable pages
  * @param truncation whether to use {@code truncate}, on files that only one process maps
  * @param residence whether to use {@code mincore}, whose result is anybody's guess
+ * @param fileCalls whether to use {@code read} and {@code write}
  */
 public record RandomOptions(int processes, int pages, int commands, boolean hostPortable, boolean wiring,
     boolean truncation,
-    boolean residence) {
+    boolean residence, boolean fileCalls) {
   /** Small programs with all that has one right answer on the model. */
-  public static final RandomOptions DEFAULT = new RandomOptions(6, 48, 300, false, false, false, false);
+  public static final RandomOptions DEFAULT = new RandomOptions(6, 48, 300, false, false, false, false, false);
 
   /** Checks the numbers. */
   public RandomOptions {
@@ -35,21 +36,27 @@ public record RandomOptions(int processes, int pages, int commands, boolean host
 
   /** Returns these options with other sizes. */
   public RandomOptions sized(int newProcesses, int newPages, int newCommands) {
-    return new RandomOptions(newProcesses, newPages, newCommands, hostPortable, wiring, truncation, residence);
+    return new RandomOptions(
+        newProcesses, newPages, newCommands, hostPortable, wiring, truncation, residence, fileCalls);
   }
 
   /** Returns these options, {@code hostPortable} or not. */
   public RandomOptions portable(boolean on) {
-    return new RandomOptions(processes, pages, commands, on, wiring, truncation, residence);
+    return new RandomOptions(processes, pages, commands, on, wiring, truncation, residence, fileCalls);
   }
 
   /** Returns these options, with wiring or not. */
   public RandomOptions wired(boolean on) {
-    return new RandomOptions(processes, pages, commands, hostPortable, on, truncation, residence);
+    return new RandomOptions(processes, pages, commands, hostPortable, on, truncation, residence, fileCalls);
   }
 
   /** Returns these options, with truncation or not. */
   public RandomOptions truncated(boolean on) {
-    return new RandomOptions(processes, pages, commands, hostPortable, wiring, on, residence);
+    return new RandomOptions(processes, pages, commands, hostPortable, wiring, on, residence, fileCalls);
+  }
+
+  /** Returns these options, with read and write or not. */
+  public RandomOptions withFileCalls(boolean on) {
+    return new RandomOptions(processes, pages, commands, hostPortable, wiring, truncation, residence, on);
   }
 }

@@ -118,6 +118,17 @@ final class AddressSpace {
     r.memory.store(r.offsetOf(address), value);
   }
 
+  /** Returns the byte at {@code address}, which may be read. */
+  byte loadByte(long address) {
+    return Memory.byteOf(load(address & -Long.BYTES), address);
+  }
+
+  /** Stores the byte at {@code address}, which may be written. */
+  void storeByte(long address, byte value) {
+    long word = address & -Long.BYTES;
+    store(word, Memory.withByte(load(word), address, value));
+  }
+
   private Region mapped(long address) {
     Region r = find(address);
     if (r == null) {

@@ -42,6 +42,17 @@ abstract class Memory {
     });
   }
 
+  /** Returns the byte of a word that lies at {@code offset}. */
+  static byte byteOf(long word, long offset) {
+    return (byte) (word >>> ((offset & 7) * Byte.SIZE));
+  }
+
+  /** Returns a word with the byte that lies at {@code offset} replaced. */
+  static long withByte(long word, long offset, byte value) {
+    int shift = (int) (offset & 7) * Byte.SIZE;
+    return (word & ~(0xffL << shift)) | ((value & 0xffL) << shift);
+  }
+
   static long pageOffset(long offset) {
     return offset & -PAGE;
   }
@@ -87,6 +98,26 @@ abstract class Memory {
     @Override
     long initial(long offset) {
       return FileContent.word(seed, original, offset);
+    }
+
+    /** Returns the bytes from {@code offset} on, {@code most} or as many as there are. */
+    byte[] read(long offset, long most) {
+      byte[] bytes = new byte[(int) Math.max(0, Math.min(most, length - offset))];
+      for (int i = 0; i < bytes.length; i++) {
+        bytes[i] = byteOf(load(offset + i & -Long.BYTES), offset + i);
+      }
+      return bytes;
+    }
+
+    /** Writes {@code count} bytes; a file that is too short grows. */
+    void write(long offset, byte[] bytes, int count) {
+      for (int i = 0; i < count; i++) {
+        long word = offset + i & -Long.BYTES;
+        store(word, withByte(load(word), offset + i, bytes[i]));
+      }
+      if (count > 0) {
+        length = Math.max(length, offset + count);
+      }
     }
 
     void truncate(long newLength) {

@@ -168,6 +168,12 @@ public final class Reference {
         return access(p, c);
       }
       case TRUNCATE -> files.get(c.id()).truncate(c.value());
+      case READ -> {
+        return read(p, c);
+      }
+      case WRITE -> {
+        return write(p, c);
+      }
       case FORK -> start(c.id(), p.space.fork());
       case VFORK -> {
         start(c.id(), p.space).suspended = p;
@@ -222,6 +228,38 @@ public final class Reference {
     if (c.op() == Op.LOAD || c.op() == Op.SUM || c.op() == Op.ADD) {
       print(p, "0x" + Long.toHexString(sum));
     }
+    return Reply.OK;
+  }
+
+  /** Reads the bytes, then stores them one by one; what is refused midway counts as far as it got. */
+  private Reply read(Process p, Command c) {
+    Memory.OfFile file = files.get(c.id());
+    byte[] bytes = file.read(c.value(), c.length());
+    int done = 0;
+    while (done < bytes.length && p.space.check(c.address() + done & -Long.BYTES, true) == Reply.OK) {
+      p.space.storeByte(c.address() + done, bytes[done]);
+      done++;
+    }
+    return moved(p, done, bytes.length);
+  }
+
+  /** Loads the bytes, then writes those that could be loaded. */
+  private Reply write(Process p, Command c) {
+    byte[] bytes = new byte[(int) c.length()];
+    int done = 0;
+    while (done < bytes.length && p.space.check(c.address() + done & -Long.BYTES, false) == Reply.OK) {
+      bytes[done] = p.space.loadByte(c.address() + done);
+      done++;
+    }
+    files.get(c.id()).write(c.value(), bytes, done);
+    return moved(p, done, bytes.length);
+  }
+
+  private Reply moved(Process p, int done, int wanted) {
+    if (done == 0 && wanted > 0) {
+      return Reply.EFAULT;
+    }
+    print(p, "0x" + Integer.toHexString(done));
     return Reply.OK;
   }
 

@@ -25,7 +25,8 @@ class DefectsAreFoundTest {
   private static void assertFound(Defect defect, Mode mode, int badWrites, int programs) throws Exception {
     RacingOptions d = RacingOptions.DEFAULT;
     for (long seed = 1; seed <= programs; seed++) {
-      RacingOptions options = seed % 3 == 0 ? d : seed % 3 == 1 ? d.wired() : d.truncated();
+      RacingOptions options = (seed % 3 == 0 ? d : seed % 3 == 1 ? d.wired() : d.truncated())
+          .withFileCalls(defect == Defect.H_PARTIAL);
       CheckedProgram run = new CheckedProgram().mode(mode).frames(56).seed(seed).defect(defect).badWrites(badWrites)
           .mmu(MmuOptions.NONE);
       Findings found = run.run(RacingPrograms.generate(seed, options));
@@ -43,7 +44,7 @@ class DefectsAreFoundTest {
 
   @ParameterizedTest
   @CsvSource({"H_LOCALFLUSH,FIXED,0", "H_LOCALFLUSH,UP,0", "H_STEALWIRED,FIXED,0", "H_STEALWIRED,UP,0",
-      "H_VNPUT_OK,FIXED,20"})
+      "H_VNPUT_OK,FIXED,20", "H_PARTIAL,FIXED,0", "H_PARTIAL,UP,0"})
   void aDefectThatProgramsMeetOften_isFound(Defect defect, Mode mode, int badWrites) throws Exception {
     assertFound(defect, mode, badWrites, 1000);
   }

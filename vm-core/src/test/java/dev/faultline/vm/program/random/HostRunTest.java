@@ -65,7 +65,7 @@ class HostRunTest {
   private static void assertAgree(int from, int to) throws Exception {
     RandomOptions d = RandomOptions.DEFAULT.portable(true);
     List<RandomOptions> options = List.of(d, d.wired(true).truncated(true), d.sized(12, 100, 1200),
-        d.sized(3, 12, 100));
+        d.sized(3, 12, 100), d.truncated(true).withFileCalls(true), d.sized(12, 100, 1200).withFileCalls(true));
     for (int seed = from; seed < to; seed++) {
       RandomOptions o = options.get(seed % options.size());
       Path program = directory.resolve("random.vm");

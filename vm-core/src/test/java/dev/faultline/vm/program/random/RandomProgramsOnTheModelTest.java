@@ -54,7 +54,7 @@ class RandomProgramsOnTheModelTest {
       boolean truncation) throws Exception {
     RandomOptions options = RandomOptions.DEFAULT.truncated(truncation);
     for (long seed = SEED; seed < SEED + PROGRAMS; seed++) {
-      String text = RandomPrograms.generate(seed, options);
+      String text = RandomPrograms.generate(seed, options.withFileCalls(seed % 2 == 0));
       try (VmProgram program = VmProgram.of(text)) {
         ReferenceRun right = Reference.run(program);
         assertTrue(right.stuck().isEmpty());

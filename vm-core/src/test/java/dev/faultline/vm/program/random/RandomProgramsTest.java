@@ -86,7 +86,7 @@ class RandomProgramsTest {
   void programs_useTheWholeLanguage_butWhatTheOptionsLeaveOut() {
     StringBuilder all = new StringBuilder();
     StringBuilder portable = new StringBuilder();
-    RandomOptions everything = new RandomOptions(8, 48, 600, false, true, true, true);
+    RandomOptions everything = new RandomOptions(8, 48, 600, false, true, true, true, true);
     for (int seed = 0; seed < 60; seed++) {
       all.append(RandomPrograms.generate(seed, everything));
       portable.append(RandomPrograms.generate(seed, RandomOptions.DEFAULT.portable(true)));
