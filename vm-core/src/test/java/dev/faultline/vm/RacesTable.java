@@ -53,7 +53,7 @@ final class RacesTable {
           "no walk for the vnode: every object carries its chain's"),
       race("R3", "VmFault.claim", SPACE + ", R03_TwoClaimers",
           "ResidentPagesTest#claim_succeedsForOneOfTwo, "
-              + "KernelScenarioTest#correctKernel_isExploredWithoutAFinding", ""),
+              + "ScenarioClassesTest#fixedKernel_hasSoManyClasses", ""),
       race("R4", "VmFault.awaitBusy, ResidentPages.wakeup", "R04_WantedHandOff, R04_BusySleeperEnds",
           "FaultSearchDecisionTest#d13_completionWinsTheRace, ResidentPagesTest#whoWantsABusyPage_isWoken", ""),
       race("R5", "VmPage.setReferenced", "R05_FlagWord", "R05_WordsApart", "flags are split by guard"),
@@ -119,7 +119,7 @@ final class RacesTable {
       race("R25", "PmapModule.change, Shootdown.shoot",
           "PmapStepTest#plainChanges_loseAModifiedBit, PmapStepTest#localFlush_letsStoresThroughAfterwards, "
               + "KernelScenarioTest#localFlush_isFoundAndShownAgain, R25_PteModified, R25_WriteProtect",
-          "PmapStepTest#anAccess_mayComeInAnywhere, KernelScenarioTest#correctKernel_isExploredWithoutAFinding", ""),
+          "PmapStepTest#anAccess_mayComeInAnywhere, ScenarioClassesTest#fixedKernel_hasSoManyClasses", ""),
       race("R26", "Pmap.enter, PmapModule.protect",
           "MappingsTest#lookingFirstAndRemovingLaterIsFound, R26_EnterAgainstRemoval",
           "PmapStepTest#anotherOperation_mayComeInAnywhere, MappingsTest#modelChecked", ""),
@@ -194,7 +194,7 @@ final class RacesTable {
       sw("H-LOCALFLUSH", "PmapModule", "PmapStepTest#localFlush_letsStoresThroughAfterwards, "
           + "KernelScenarioTest#localFlush_isFoundAndShownAgain, SoakTest#"
           + "run_kernelThatPurgesOnlyItsOwnTlb_findsItAndNamesTheWorld",
-          "PmapStepTest#anAccess_mayComeInAnywhere, KernelScenarioTest#correctKernel_isExploredWithoutAFinding", ""),
+          "PmapStepTest#anAccess_mayComeInAnywhere, ScenarioClassesTest#fixedKernel_hasSoManyClasses", ""),
       sw("H-MMAP-STEPS", "VmMaps", "MmapStepTest#inSteps_anotherThreadMayWrite_whatIsMappedReadOnly, "
           + "MmapStepTest#replacing_leavesNoGap_butInSteps",
           "MmapStepTest#inOneSection_nobodySeesMoreThanWasAskedFor", ""),

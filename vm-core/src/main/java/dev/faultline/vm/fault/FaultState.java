@@ -1,6 +1,7 @@
 package dev.faultline.vm.fault;
 
 import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.map.MapLookup;
 import dev.faultline.vm.map.VmMap;
 import dev.faultline.vm.object.ChainVnode;
@@ -82,10 +83,12 @@ final class FaultState {
     vp = null;
   }
 
-  /** Returns the page at hand. */
+  /** Returns the page at hand. Panics if there is none: the search has lost its way (R11). */
   VmPage page() {
     VmPage p = m;
-    assert p != null;
+    if (p == null) {
+      throw KernelPanic.of("vm_fault: no page", this);
+    }
     return p;
   }
 
