@@ -21,10 +21,10 @@ class ObjectSlotTest {
   /** An object that is found through a slot, with one page that is claimed busy to be changed. */
   public static class Slot {
     private static final int FRAMES = 8;
+    private static final int KERNELS_OWN = 2; // kernel_object, kmem_object
     final World world = World.boot(FRAMES);
     final ResidentPages pages = world.kernel.pages();
     final KMutex slotLock = new KMutex(world.kernel.domain(), LockRank.VNODE_INTERLOCK, "slot");
-    final int kernelsOwn = world.kernel.objects().objectCount(); // kernel_object, kmem_object
     @Nullable VmObject slot; // guarded by slotLock; one reference is its
 
     @Operation
@@ -147,7 +147,7 @@ class ObjectSlotTest {
           () -> {
             VmObject o = slot;
             int live = o == null ? 0 : 1;
-            Check.holds(world.kernel.objects().objectCount() == kernelsOwn + live, "I-31 objects left", live);
+            Check.holds(world.kernel.objects().objectCount() == KERNELS_OWN + live, "I-31 objects left", live);
             Check.holds(o == null || (o.refCount() == 1 && o.pip() == 0), "I-20 references left", String.valueOf(o));
             int resident = o == null ? 0 : o.residentPageCount();
             Check.holds(pages.freeList().freeCount() == FRAMES - resident, "I-7 frames lost", resident);
