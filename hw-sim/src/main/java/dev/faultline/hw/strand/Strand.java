@@ -35,11 +35,18 @@ public abstract class Strand {
   private final int id; // (C) in order of creation within one supply
   private final String name; // (C)
   private final boolean controlled; // (C)
+  private final boolean announces; // (C) controlled, or disturbed at its schedule points
 
   protected Strand(int id, String name, boolean controlled) {
+    this(id, name, controlled, controlled);
+  }
+
+  /** Makes a strand that announces its steps though it may run freely. */
+  protected Strand(int id, String name, boolean controlled, boolean announces) {
     this.id = id;
     this.name = name;
     this.controlled = controlled;
+    this.announces = announces;
   }
 
   /**
@@ -104,9 +111,14 @@ public abstract class Strand {
 
   /** Announces a schedule point. Free-running, this is one predictable branch. */
   public final void point(StepKind kind, @Nullable Object subject) {
-    if (controlled) {
+    if (announces) {
       announce(kind, subject);
     }
+  }
+
+  /** Returns whether schedule points are more than a branch here: an engine chooses, or somebody disturbs. */
+  final boolean announces() {
+    return announces;
   }
 
   /**
@@ -164,7 +176,7 @@ public abstract class Strand {
   /** Tells the engine what the step that is being made reads or changes. Called only where it is controlled. */
   protected void touched(long name, boolean change) {}
 
-  /** Tells the engine of a step that is about to be made. Called only where {@link #controlled} is true. */
+  /** Hears of a step that is about to be made. Called only where the strand {@link #announces}. */
   protected abstract void announce(StepKind kind, @Nullable Object subject);
 
   /** Waits until {@code lock} has no owner. Called only where {@link #controlled} is true. */

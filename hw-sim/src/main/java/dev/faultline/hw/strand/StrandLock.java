@@ -75,13 +75,15 @@ public class StrandLock implements Subject {
    * @throws IllegalStateException if {@code me} holds it already
    */
   public final void acquire(Strand me) {
-    if (me.controlled()) {
+    if (me.announces()) {
       me.point(StepKind.LOCK, this);
-      while (!OWNER.compareAndSet(this, (Strand) null, me)) {
-        refuseRecursion(me);
-        me.awaitFree(this);
+      if (me.controlled()) {
+        while (!OWNER.compareAndSet(this, (Strand) null, me)) {
+          refuseRecursion(me);
+          me.awaitFree(this);
+        }
+        return;
       }
-      return;
     }
     if (!OWNER.compareAndSet(this, (Strand) null, me)) {
       acquireSlowly(me);

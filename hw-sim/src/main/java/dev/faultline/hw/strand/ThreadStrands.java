@@ -23,6 +23,7 @@ public final class ThreadStrands extends Strands {
   private final ThreadPoolExecutor pool; // (C) shared by all worlds
   private final AtomicInteger ids = new AtomicInteger(); // (A)
   private final BiConsumer<Strand, Throwable> onDeath; // (C)
+  private final @Nullable Perturbation perturbation; // (C)
 
   /** Creates a supply with a pool of its own; deaths are thrown on, to the thread's uncaught exception handler. */
   public ThreadStrands() {
@@ -34,12 +35,20 @@ public final class ThreadStrands extends Strands {
             TimeUnit.SECONDS,
             new SynchronousQueue<>(),
             body -> new StrandThread(body, "strand")),
-        ThreadStrands::rethrow);
+        ThreadStrands::rethrow,
+        null);
   }
 
-  private ThreadStrands(ThreadPoolExecutor pool, BiConsumer<Strand, Throwable> onDeath) {
+  private ThreadStrands(
+      ThreadPoolExecutor pool, BiConsumer<Strand, Throwable> onDeath, @Nullable Perturbation perturbation) {
     this.pool = pool;
     this.onDeath = onDeath;
+    this.perturbation = perturbation;
+  }
+
+  /** Returns a supply that shares threads with this one and whose strands are disturbed at their schedule points. */
+  public ThreadStrands perturbed(Perturbation p) {
+    return new ThreadStrands(pool, onDeath, p);
   }
 
   /**
@@ -57,12 +66,12 @@ public final class ThreadStrands extends Strands {
 
   @Override
   public Strands world(BiConsumer<Strand, Throwable> onDeath) {
-    return new ThreadStrands(pool, onDeath);
+    return new ThreadStrands(pool, onDeath, perturbation);
   }
 
   @Override
   public Strand start(String name, Runnable body) {
-    FreeStrand s = new FreeStrand(ids.getAndIncrement(), name);
+    FreeStrand s = new FreeStrand(ids.getAndIncrement(), name, perturbation);
     pool.execute(() -> run(s, body));
     return s;
   }
@@ -90,7 +99,7 @@ public final class ThreadStrands extends Strands {
     if (Strand.currentOrNull() != null) {
       throw new IllegalStateException("thread is a strand already: " + Strand.currentOrNull());
     }
-    FreeStrand s = new FreeStrand(ids.getAndIncrement(), name);
+    FreeStrand s = new FreeStrand(ids.getAndIncrement(), name, perturbation);
     s.thread = Thread.currentThread();
     Strand.bind(s);
     return s;
@@ -147,8 +156,11 @@ public final class ThreadStrands extends Strands {
     private volatile boolean early;
     private boolean interrupted; // (T) came while it parked: strands wait on, and hand it to the thread at their end
 
-    FreeStrand(int id, String name) {
-      super(id, name, false);
+    private final Perturbation.@Nullable Turn turn; // (T) null where nobody disturbs
+
+    FreeStrand(int id, String name, @Nullable Perturbation perturbation) {
+      super(id, name, false, perturbation != null);
+      turn = perturbation == null ? null : perturbation.turn(id);
     }
 
     @Override
@@ -209,7 +221,11 @@ public final class ThreadStrands extends Strands {
     }
 
     @Override
-    protected void announce(StepKind kind, @Nullable Object subject) {}
+    protected void announce(StepKind kind, @Nullable Object subject) {
+      if (turn != null) {
+        turn.at(kind);
+      }
+    }
 
     @Override
     protected void awaitFree(StrandLock lock) {

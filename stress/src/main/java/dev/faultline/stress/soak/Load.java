@@ -6,6 +6,8 @@ public enum Load {
   RANDOM("random"),
   /** A random program whose processes race for shared memory and files; the oracle alone judges it. */
   RACING("racing"),
+  /** A random program of processes that share memory, fork copies of it and end, while memory is short. */
+  FAMILY("family"),
   /** The recorded memory of {@code ls}. */
   LS("ls", 67),
   /** The recorded memory of a shell pipeline. */

@@ -1,7 +1,7 @@
 package dev.faultline.stress.soak;
 
 import dev.faultline.hw.FaultMode;
-import dev.faultline.hw.strand.Strands;
+import dev.faultline.hw.strand.Perturbation;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.base.Event;
@@ -23,6 +23,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** Runs one world of a soak to its end, or to its first finding, and says what was seen. */
@@ -49,7 +50,7 @@ public final class SoakRun {
       long swappedOut,
       long nanos) {}
 
-  private final Strands strands = new ThreadStrands();
+  private final ThreadStrands strands = new ThreadStrands();
   private volatile boolean stopping;
   private volatile @Nullable KernelRun running;
 
@@ -66,10 +67,19 @@ public final class SoakRun {
   public Outcome run(SoakWorld world) throws ProgramException, IOException {
     long began = System.nanoTime();
     try (VmProgram program = program(world)) {
-      Kernel kernel = new Kernel(world.config(KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE)).build(), strands);
-      plantDiskFaults(kernel, world);
       Findings findings = new Findings();
+      Unrest unrest = world.unrest();
+      SoakProbe probe = new SoakProbe(
+          world.programSeed(), unrest.holdShare(), 1000 * unrest.holdMicros() + 1, world.mode(), findings);
+      long fileBlocks = KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE);
+      Perturbation perturbation = unrest.perturbation(world.programSeed());
+      Kernel kernel = new Kernel(
+          world.config(fileBlocks, probe).build(),
+          perturbation == null ? strands : strands.perturbed(perturbation));
       findings.context(FindingContext.of(kernel, world.command()));
+      probe.watch(kernel);
+      plantDiskFaults(kernel, world);
+      plantTableFaults(kernel, world);
       kernel.domain().strands().attach("soak");
       try {
         return run(world, program, kernel, findings, began);
@@ -86,8 +96,12 @@ public final class SoakRun {
     running = run;
     run.start();
     checks.start();
+    IdleWakeups wakeups = world.unrest().wakeups() ? new IdleWakeups(kernel, world.programSeed()) : null;
     boolean ended = watch(kernel, run, findings, began);
     running = null;
+    if (wakeups != null) {
+      wakeups.stop();
+    }
     checks.stop();
     Throwable death = kernel.death();
     if (ended && death == null && !stopping) {
@@ -122,6 +136,7 @@ public final class SoakRun {
   /** Waits for the end of a run; ends it at its first finding. False if the kernel had to be left as it was. */
   private boolean watch(Kernel kernel, KernelRun run, Findings findings, long began) {
     HangDetector hang = new HangDetector(kernel, run::commandsDone);
+    Victims victims = new Victims(kernel);
     long giveUp = Long.MAX_VALUE;
     while (!run.await(LOOK_NANOS)) {
       long now = System.nanoTime();
@@ -142,6 +157,11 @@ public final class SoakRun {
         findings.add(f);
         return false;
       }
+      String undead = victims.look(now);
+      if (undead != null) {
+        findings.add(Finding.Kind.HANG, undead);
+        return false;
+      }
     }
     return true;
   }
@@ -156,6 +176,14 @@ public final class SoakRun {
     }
   }
 
+  private static void plantTableFaults(Kernel kernel, SoakWorld world) {
+    int share = world.unrest().tableShare();
+    if (share > 0) {
+      AtomicInteger asked = new AtomicInteger();
+      kernel.swapPager().setTableFaults(() -> asked.getAndIncrement() % share == 0);
+    }
+  }
+
   private static VmProgram program(SoakWorld world) throws ProgramException, IOException {
     if (world.load().isTrace()) {
       try (InputStream in = SoakRun.class.getResourceAsStream(world.load().resource())) {
@@ -164,6 +192,9 @@ public final class SoakRun {
         }
         return VmProgram.read(in, world.load().label());
       }
+    }
+    if (world.load() == Load.FAMILY) {
+      return VmProgram.of(Families.generate(world.programSeed()));
     }
     SplittableRandom r = new SplittableRandom(world.programSeed());
     boolean wired = world.frames() >= 128 && r.nextBoolean();

@@ -7,6 +7,7 @@ import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.trace.TraceOptions;
 import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Set;
@@ -27,6 +28,7 @@ import java.util.SplittableRandom;
  * @param diskFaults places of the disk that fail once
  * @param allocFail refuse one in so many allocations of pages, 0 for none
  * @param daemons what runs besides the page daemon, and how much a process has wired
+ * @param unrest what disturbs the threads
  */
 public record SoakWorld(
     long planSeed,
@@ -43,6 +45,7 @@ public record SoakWorld(
     int diskFaults,
     int allocFail,
     DaemonOptions daemons,
+    Unrest unrest,
     Set<Defect> defects) {
 
   private static final int[] FRAMES = {4096, 512, 128, 96, 64, 48, 40};
@@ -51,6 +54,10 @@ public record SoakWorld(
   private static final DiskProfile[] DISKS =
       {DiskProfile.ZERO, DiskProfile.ZERO, DiskProfile.FAST, DiskProfile.ADVERSARIAL, DiskProfile.ADVERSARIAL};
   private static final int TRACE_SHARE = 12; // one world in so many runs a trace: it takes as long as many programs
+  private static final int FAMILY_SHARE = 4;
+  private static final int[] FAMILY_FRAMES = {256, 96, 64, 64, 48};
+  private static final int RECORDED_SHARE = 4; // recording slows threads down, and brings them into step
+  private static final int LAST_EVENTS = 64; // of each strand, for findings
   private static final int POISON = 0x5eadbee5;
 
   /**
@@ -75,21 +82,34 @@ public record SoakWorld(
       mmu = mmu.withPlainRmw(true);
     }
     long programSeed = r.nextLong() >>> 1;
+    Mode mode = modes[(r.nextInt() >>> 1) % modes.length];
+    int cpus = r.nextBoolean() ? 2 : 4;
+    int swap = SWAPS[r.nextInt(SWAPS.length)];
+    int tlb = TLBS[r.nextInt(TLBS.length)];
+    DiskProfile disk = DISKS[r.nextInt(DISKS.length)];
+    int diskFaults = hostile && r.nextBoolean() ? 1 + r.nextInt(12) : 0;
+    int allocFail = hostile ? 8 + r.nextInt(100) : 0;
+    Unrest unrest = Unrest.draw(r);
+    if (!load.isTrace() && r.nextInt(FAMILY_SHARE) == 0) {
+      load = Load.FAMILY;
+      frames = FAMILY_FRAMES[r.nextInt(FAMILY_FRAMES.length)];
+    }
     return new SoakWorld(
         planSeed,
         index,
         load,
         programSeed,
-        modes[(r.nextInt() >>> 1) % modes.length],
-        r.nextBoolean() ? 2 : 4,
+        mode,
+        cpus,
         frames,
-        SWAPS[r.nextInt(SWAPS.length)],
-        TLBS[r.nextInt(TLBS.length)],
-        DISKS[r.nextInt(DISKS.length)],
+        swap,
+        tlb,
+        disk,
         mmu,
-        hostile && r.nextBoolean() ? 1 + r.nextInt(12) : 0,
-        hostile ? 8 + r.nextInt(100) : 0,
+        diskFaults,
+        allocFail,
         drawDaemons(new SplittableRandom(mixed(programSeed)), frames),
+        unrest,
         defects.isEmpty() ? Set.of() : EnumSet.copyOf(defects));
   }
 
@@ -118,7 +138,12 @@ public record SoakWorld(
     return load == Load.RANDOM && diskFaults == 0;
   }
 
-  KernelConfig.Builder config(long fileBlocks) {
+  /** Returns whether the last events of each strand are kept, to be told with a finding. */
+  boolean recorded() {
+    return index % RECORDED_SHARE == 0;
+  }
+
+  KernelConfig.Builder config(long fileBlocks, SoakProbe probe) {
     MachineConfig machine =
         MachineConfig.builder()
             .cpus(cpus)
@@ -137,7 +162,9 @@ public record SoakWorld(
             .daemons(daemons)
             .witness(true)
             .ownership(true)
-            .poison(POISON);
+            .poison(POISON)
+            .trace(recorded() ? TraceOptions.rings(LAST_EVENTS) : TraceOptions.NONE)
+            .probe(probe);
     for (Defect d : defects) {
       b.defect(d);
     }
@@ -173,7 +200,7 @@ public record SoakWorld(
   @Override
   public String toString() {
     return String.format(Locale.ROOT,
-        "world %d: %s, %s, %d processors, %d frames, %d pages of swap, tlb %d, disk %s%s%s%s%s",
+        "world %d: %s, %s, %d processors, %d frames, %d pages of swap, tlb %d, disk %s%s%s%s%s%s",
         index,
         load.label(),
         mode.name().toLowerCase(Locale.ROOT),
@@ -185,6 +212,7 @@ public record SoakWorld(
         mmu.shootDelay() > 0 || mmu.shootMerge() ? ", late shootdowns" : "",
         diskFaults > 0 ? ", " + diskFaults + " disk faults" : "",
         allocFail > 0 ? ", one allocation in " + allocFail + " refused" : "",
-        daemons.equals(DaemonOptions.DEFAULT) ? "" : ", " + text(daemons));
+        daemons.equals(DaemonOptions.DEFAULT) ? "" : ", " + text(daemons),
+        unrest);
   }
 }

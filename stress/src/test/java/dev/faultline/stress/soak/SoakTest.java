@@ -43,7 +43,8 @@ final class SoakTest {
     Soak.Tally t = soak(400, List.of(Mode.FIXED), Defect.H_LOCALFLUSH);
     assertThat(t.badWorlds()).isPositive();
     SoakRun.Outcome bad = outcomes.get(outcomes.size() - 1);
-    assertThat(bad.findings().isEmpty()).isFalse();
+    assertThat(bad.findings().list()).isNotEmpty();
+    assertThat(bad.findings().list().get(0).lastEvents().isEmpty()).isNotEqualTo(bad.world().recorded());
     assertThat(bad.world().command())
         .isEqualTo("./faultline soak --seed 7 --world " + bad.world().index() + " --mode fixed --defect H-LOCALFLUSH");
   }
@@ -59,7 +60,7 @@ final class SoakTest {
     for (int seed = 0; seed < 20; seed++) {
       for (int i = 0; i < 20; i++) {
         SoakWorld w = SoakWorld.draw(seed, i, BOTH.toArray(Mode[]::new), Set.of());
-        seen.add(w.programSeed() + " " + w.mmu() + w.diskFaults());
+        seen.add(w.programSeed() + " " + w.mmu() + w.diskFaults() + w.unrest());
       }
     }
     assertThat(seen).hasSize(400);
