@@ -25,7 +25,9 @@ public final class HangDetector {
    *              else moves, they do not.
    * Stillness    No thread runs, none is being started, the disk is idle, and no wait ends by itself: nobody is left to
    *              wake anybody. Two looks must see the very same sleeps, since a snapshot of moving threads proves
-   *              nothing. A process in the sleep of a program (a timed wait that the kernel has no part in) holds
+   *              nothing; and the disk was idle before the second, else that may have missed what a transfer woke.
+   *              Whoever waits for a processor gets one, as nobody sleeps with one, so that is no stillness. A process
+   *              in the sleep of a program (a timed wait that the kernel has no part in) holds
    *              nothing, so if the others wait for something of the kernel's, they hang while it sleeps.
    *              A daemon that works by the clock may still help: the looks go on until it has been through a whole
    *              pass, and all the others sleep the very same sleeps.
@@ -80,6 +82,7 @@ public final class HangDetector {
   }
 
   private @Nullable Finding lookNow(long now) {
+    boolean diskIdle = kernel.machine().disk().idle(); // first: a transfer may end while the snapshot is taken
     WaitForGraph g = WaitForGraph.of(kernel.domain());
     WaitForGraph earlier = before;
     before = g;
@@ -92,7 +95,7 @@ public final class HangDetector {
     if (!still || first == null || !g.sameAs(first)) {
       firstStill = still ? g : null;
       stillSince = now;
-    } else if (kernel.machine().disk().idle()) {
+    } else if (diskIdle) {
       if (g.periodsPassedSince(first)) {
         return finding("I-58 all threads wait and nobody is left to wake them", g);
       }
@@ -149,6 +152,9 @@ public final class HangDetector {
     for (Wait w : g.waits()) {
       if (w.tag().equals("mutex") && w.holders().stream().anyMatch(h -> isOnItsWay(g, h))) {
         return false;
+      }
+      if (w.tag().equals("cpu")) {
+        return false; // whoever has a processor is on its way to sleep, or the waiter has it and is about to go on
       }
       boolean ends = w.end() != 0 && !isOverdue(w);
       if (w.periodic()) {
