@@ -49,6 +49,13 @@ final class SoakTest {
         .isEqualTo("./faultline soak --seed 7 --world " + bad.world().index() + " --mode fixed --defect H-LOCALFLUSH");
   }
 
+  /** Switches that the first faults of a program show, to who looks at what they own: within 3 worlds of any seed. */
+  @ParameterizedTest
+  @EnumSource(value = Defect.class, names = {"H_NOUNQUEUE", "H_COWCLEAN"})
+  void run_kernelThatLeavesAPageAsItWas_findsIt(Defect d) throws Exception {
+    assertThat(soak(60, List.of(Mode.FIXED), d).badWorlds()).isPositive();
+  }
+
   @Test
   void run_kernelWithoutLocks_failsSoon() throws Exception {
     assertThat(soak(60, List.of(Mode.NAIVE)).badWorlds()).isPositive();
