@@ -49,7 +49,7 @@ final class SoakTest {
         .isEqualTo("./faultline soak --seed 7 --world " + bad.world().index() + " --mode fixed --defect H-LOCALFLUSH");
   }
 
-  /** Switches that the first faults of a program show, to who looks at what they own: within 3 worlds of any seed. */
+  /** Switches that a program's first faults show to who looks at what they own: in 3 worlds, with the seeds tried. */
   @ParameterizedTest
   @EnumSource(value = Defect.class, names = {"H_NOUNQUEUE", "H_COWCLEAN"})
   void run_kernelThatLeavesAPageAsItWas_findsIt(Defect d) throws Exception {
