@@ -295,7 +295,12 @@ final class RaceSwitchTest {
         assertThat(w.kernel().pages().queues().wireCount()).isEqualTo(2);
         ok(s.unwire(16, 2));
       }
-      assertThat(w.kernel().events(Event.FAULT_RETRIES)).isEqualTo(locked ? 2 : 0);
+      long retries = w.kernel().events(Event.FAULT_RETRIES);
+      if (locked) { // each at least once: the one for F14b, the other for the busy page; and again if they meet later
+        assertThat(retries).isGreaterThanOrEqualTo(2);
+      } else {
+        assertThat(retries).isZero();
+      }
     }
   }
 
