@@ -48,7 +48,7 @@ public final class HangDetector {
   private final Starvation starvation; // (C)
   private @Nullable WaitForGraph before; // the last look's
   private @Nullable WaitForGraph firstStill; // the first look's at this stillness
-  private long progress = -1;
+  private long progress = Long.MIN_VALUE; // no sum: that may be below 0, as counters are read one after another
   private long since;
   private long stillSince;
   private long next = Long.MIN_VALUE; // no look before: among many threads one takes its time

@@ -163,6 +163,19 @@ final class HangDetectorTest {
     assertThat(found).isNull();
   }
 
+  /** A fault that begins with a retry, or a count between two others, makes a sum below 0: patience begins there too. */
+  @Test
+  void look_fewerFaultsThanRetries_isNoReasonForHaste() {
+    Kernel k = boot(Mode.FIXED);
+    AtomicBoolean done = new AtomicBoolean();
+    start(k, 3, () -> spin(k, done));
+    for (int sum = -3; sum <= 0; sum++) {
+      int work = sum;
+      assertThat(new HangDetector(k, () -> work).look(1_000_000_000_000L)).as("sum of %d", sum).isNull();
+    }
+    done.set(true);
+  }
+
   private static void spin(Kernel k, AtomicBoolean done) {
     while (!done.get()) { // in the kernel, asleep for a tick at a time
       k.domain().sleepQueues().sleepOn(new NamedChannel("spin", 5), null, "spin", 1);
