@@ -18,6 +18,8 @@ public final class FileBlocks {
     DONE,
     /** The disk failed: nothing was changed. */
     IO_ERROR,
+    /** The disk is full: nothing was changed. */
+    NO_SPACE,
     /** There is no memory, KThread.memoryGen is set: to be repeated after waiting for some without V. */
     NO_MEMORY
   }
@@ -73,13 +75,19 @@ public final class FileBlocks {
    */
   public Outcome write(
       VmObject o, Vnode v, long from, long to, long[] words, @Nullable MemoryWatcher watcher) {
+    if (!pager.reserve(v, from, to)) { // now, as there is nobody to tell when the block goes to the disk
+      pager.trim(v);
+      return Outcome.NO_SPACE;
+    }
     Buf b = cache.get(o, v, from / cache.blockSize(), to);
     if (b == null) {
+      pager.trim(v);
       return Outcome.NO_MEMORY;
     }
     boolean ok = (from % chunk == 0 || work.fill(b, from, from + 1)) && (to % chunk == 0 || work.fill(b, to - 1, to));
     if (!ok) {
       failed(b);
+      pager.trim(v);
       return Outcome.IO_ERROR;
     }
     if (to > v.size()) { // all that can fail is behind us

@@ -66,8 +66,9 @@ final class MapClean implements VmMap.PieceVisitor {
       // whatever the entry allows by now: what was stored through it before is to be on the disk, too
       if (!wait) {
         ranges.startClean(object, offset, offset + length);
-      } else if (!ranges.clean(object, offset, offset + length, false)) {
-        failed = true;
+      } else {
+        boolean written = ranges.clean(object, offset, offset + length, false);
+        failed |= !written | v.takeLoss(); // a loss of before, which there was nobody to tell of, counts once
       }
       if (invalidate) {
         ranges.remove(object, offset, offset + length, true); // what was stored since the write, or by others, stays

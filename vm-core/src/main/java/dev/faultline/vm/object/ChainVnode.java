@@ -10,4 +10,12 @@ public interface ChainVnode {
 
   /** Unlocks the vnode. */
   void unlock();
+
+  /**
+   * Returns whether the file has lost what was stored to it, as it could not be written, since this was asked last. V
+   * held.
+   */
+  default boolean takeLoss() {
+    return false;
+  }
 }

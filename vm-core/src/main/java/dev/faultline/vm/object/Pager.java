@@ -3,6 +3,7 @@ package dev.faultline.vm.object;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.PagerReturn;
 import dev.faultline.vm.page.VmPage;
+import java.util.List;
 
 /**
  * The operations of one pager type. One instance per type and kernel; what belongs to an object is in its {@link
@@ -51,6 +52,13 @@ public interface Pager {
 
   /** Gives back what the pager keeps for a dead object with pip 0. Caller holds O(o); never sleeps. */
   void dealloc(VmObject o);
+
+  /**
+   * Tells that pages of a dead object went with what could not be written. V held if it is a vnode's, O not.
+   *
+   * @param offsets of the pages in the object
+   */
+  default void lost(VmObject o, List<Long> offsets) {}
 
   /** Gives up the buffers that list pages of a dead object, whose pages are clean. V held, O not; may sleep. */
   default void flushBuffers(VmObject o) {}

@@ -17,7 +17,9 @@ import dev.faultline.vm.sync.SyncDomain;
 import dev.faultline.vm.sync.WaitClass;
 import dev.faultline.vm.trace.TraceEvent;
 import dev.faultline.vm.trace.Tracer;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -38,8 +40,12 @@ public final class VmObjects {
    * Let go       Every wait for pip drops all object locks. What survives: the pin (a reference) on the shadow r.
    *              Everything else, r's
    *              backing link first of all, is read again (R18).
+   * Loss         What of a file cannot be written when its object ends is gone, after a few tries: its pager is told,
+   *              under V, so that who asks for the file's data next is told (msync).
    * OL           rank 45, inside O. Who picks from a list reads the head under OL, drops it, takes O and looks again.
    */
+  private static final int LAST_TRIES = 3; // to write what a file's object still has when it ends
+
   private final SyncDomain domain; // (C)
   final Tracer tracer; // (C)
   private final ResidentPages pages; // (C)
@@ -463,7 +469,9 @@ public final class VmObjects {
       }
       o.lock.unlock(); // dead, ref 0: only pip can change, and it is asked again under V
       v.lock();
-      objectPages.clean(o, 0, 0, true);
+      for (int tries = 0; tries < LAST_TRIES && !objectPages.clean(o, 0, 0, true); tries++) {
+        // the disk may have failed for once
+      }
       pager(ObjectType.VNODE).flushBuffers(o);
       o.lock.lock();
       if (o.pip == 0) {
@@ -473,7 +481,7 @@ public final class VmObjects {
       v.unlock();
       o.lock.lock();
     }
-    freePages(o);
+    List<Long> lost = freePages(o);
     if (o.type() != ObjectType.DEFAULT) {
       pager(o.type()).dealloc(o);
     }
@@ -481,6 +489,9 @@ public final class VmObjects {
     o.backing = null;
     ended(o);
     o.lock.unlock();
+    if (!lost.isEmpty()) {
+      pager(o.type()).lost(o, lost); // before anybody can read the file again
+    }
     if (v != null || o.type() == ObjectType.DEVICE) {
       pager(o.type()).detached(o);
     }
@@ -500,8 +511,10 @@ public final class VmObjects {
     }
   }
 
-  private void freePages(VmObject o) {
+  /** Frees the pages of a dead object. Returns the offsets of those that were to be written to its file still. */
+  private List<Long> freePages(VmObject o) {
     KThread t = KThread.current();
+    List<Long> lost = List.of();
     VmPage m = o.firstPage();
     while (m != null) {
       VmPage next = m.nextInObject();
@@ -511,10 +524,15 @@ public final class VmObjects {
       if (m.pvFlags != 0) {
         pages.mappings().protect(m, VmProt.NONE);
       }
+      if (o.type() == ObjectType.VNODE && (m.dirty() & m.valid()) != 0) {
+        lost = lost.isEmpty() ? new ArrayList<>() : lost;
+        lost.add(m.offset());
+      }
       pages.free(m);
       t.count(Event.PFREE);
       m = next;
     }
+    return lost;
   }
 
   /** Takes a dead object off the list of all objects. */

@@ -146,12 +146,16 @@ public final class FileIo {
   public int placeToWrite(VmObject o, Vnode v, VmPage m) {
     int place = place(o, v, m);
     long offset = fileOffset(o, m);
-    if (place == BlockMap.HOLE && offset < v.size()) {
-      place = volume.allocate();
-      if (place != BlockMap.HOLE) {
-        volume.cutPage(v, offset >> pageShift, 0);
-        v.blocks.add(offset >> pageShift, place, 1);
-      }
+    return place == BlockMap.HOLE && offset < v.size() ? findPlace(v, offset >> pageShift) : place;
+  }
+
+  /** Finds a disk page for a page of a file that is a hole; nothing on it counts yet. HOLE if the disk is full. */
+  int findPlace(Vnode v, long page) {
+    assert v.isLocked();
+    int place = volume.allocate();
+    if (place != BlockMap.HOLE) {
+      volume.cutPage(v, page, 0);
+      v.blocks.add(page, place, 1);
     }
     return place;
   }

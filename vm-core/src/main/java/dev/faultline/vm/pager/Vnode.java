@@ -44,6 +44,7 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
   final SleepLock lock; // (C) V
   final KMutex interlock; // (C) VI, LockRank.VNODE_INTERLOCK
   final BlockMap blocks = new BlockMap(); // V
+  boolean lost; // V: what could not be written is gone, and nobody has been told
   private volatile long size; // bytes; written under V and VI, read under either
 
   @GuardedBy("interlock")
@@ -151,6 +152,14 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
   @Override
   public void unlock() {
     lock.unlock();
+  }
+
+  @Override
+  public boolean takeLoss() {
+    assert lock.isHeld();
+    boolean was = lost;
+    lost = false;
+    return was;
   }
 
   /** Returns whether the calling thread holds V. For assertions. */

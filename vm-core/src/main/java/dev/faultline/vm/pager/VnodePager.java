@@ -3,6 +3,7 @@ package dev.faultline.vm.pager;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.KernelPanic;
+import dev.faultline.vm.base.MemoryWatcher;
 import dev.faultline.vm.base.PagerReturn;
 import dev.faultline.vm.object.Extent;
 import dev.faultline.vm.object.ObjectType;
@@ -15,6 +16,7 @@ import dev.faultline.vm.page.VmPageQueues;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.SyncDomain;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +54,7 @@ public final class VnodePager implements Pager {
   private final int pageSize; // (C)
   private final int pageShift; // (C)
   private @Nullable FileBuffers buffers; // (C) once booted
+  private @Nullable MemoryWatcher watcher; // (C) once the first process runs
 
   public VnodePager(VmObjects objects, Volume volume, Set<Defect> defects) {
     this.objects = objects;
@@ -67,6 +70,11 @@ public final class VnodePager implements Pager {
   /** Installs the buffer cache, which is a higher package; at boot. Without one there are no buffers. */
   public void setBuffers(FileBuffers b) {
     buffers = b;
+  }
+
+  /** Installs who is to know what files have lost; before the first process. */
+  public void setWatcher(@Nullable MemoryWatcher w) {
+    watcher = w;
   }
 
   /** Returns what moves the pages of files. */
@@ -163,6 +171,19 @@ public final class VnodePager implements Pager {
   public void flushBuffers(VmObject o) {
     if (buffers != null) {
       buffers.invalidate(vnode(o), 0);
+    }
+  }
+
+  @Override
+  public void lost(VmObject o, List<Long> offsets) {
+    Vnode v = vnode(o);
+    assert v.isLocked();
+    v.lost = true;
+    MemoryWatcher w = watcher;
+    for (long offset : offsets) {
+      if (w != null) {
+        w.fileLost(v, offset + o.pagingOffset(), pageSize);
+      }
     }
   }
 
@@ -360,13 +381,46 @@ public final class VnodePager implements Pager {
       VmPage[] run = Arrays.copyOfRange(ms, i, end);
       io.countOut(run.length);
       if (sync) {
-        Arrays.fill(results, i, end, io.writeAndWait(o, v, run) ? PagerReturn.OK : PagerReturn.ERROR);
+        writeAndWait(o, v, run, results, i);
       } else {
         Arrays.fill(results, i, end, PagerReturn.PEND);
         io.writeAlone(o, v, run);
       }
       i = end;
     }
+  }
+
+  /** Writes a run of pages, each alone if that fails: a bad place keeps no neighbour from the disk. */
+  private void writeAndWait(VmObject o, Vnode v, VmPage[] run, PagerReturn[] results, int first) {
+    boolean ok = io.writeAndWait(o, v, run);
+    for (int i = 0; i < run.length; i++) {
+      boolean written = ok || (run.length > 1 && io.writeAndWait(o, v, new VmPage[] {run[i]}));
+      results[first + i] = written ? PagerReturn.OK : PagerReturn.ERROR;
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------- places on the disk
+
+  /**
+   * Finds places for the pages that the bytes [from, to) of a file lie in, which may be beyond its end. Caller holds V,
+   * and calls {@link #trim} if the file does not become as long in the end.
+   *
+   * @return false if the disk is full
+   */
+  public boolean reserve(Vnode v, long from, long to) {
+    for (long page = from >> pageShift; page <= (to - 1) >> pageShift; page++) {
+      if (v.blocks.lookup(page) == BlockMap.HOLE && io.findPlace(v, page) == BlockMap.HOLE) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Gives back what places there are beyond the end of a file. Caller holds V. */
+  public void trim(Vnode v) {
+    long firstGone = roundPage(v.size()) >> pageShift;
+    volume.forgetCuts(v, firstGone);
+    v.blocks.cut(firstGone, volume::free);
   }
 
   // ----------------------------------------------------------------------------------------------------------- setsize
@@ -412,8 +466,7 @@ public final class VnodePager implements Pager {
       objects.ranges().remove(o, firstGone, Long.MAX_VALUE, false);
       zeroResidentTail(o, bytes);
     }
-    volume.forgetCuts(v, firstGone >> pageShift);
-    v.blocks.cut(firstGone >> pageShift, volume::free);
+    trim(v);
     int kept = (int) (bytes & (pageSize - 1));
     if (kept != 0 && v.blocks.lookup(bytes >> pageShift) != BlockMap.HOLE) {
       volume.cutPage(v, bytes >> pageShift, kept);

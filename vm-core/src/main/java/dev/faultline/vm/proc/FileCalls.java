@@ -38,7 +38,8 @@ public final class FileCalls {
 
   /**
    * Writes bytes from memory to a file, which becomes longer if need be; what lies between its old end and the first
-   * byte reads as zeros. Refused as {@link #read}; EFBIG if the first byte lies where no file reaches.
+   * byte reads as zeros. Refused as {@link #read}; EFBIG if the first byte lies where no file reaches,
+   * ENOSPC if the disk has no room for it.
    *
    * @return OK: {@link UserAccess#value} is the number of bytes
    */

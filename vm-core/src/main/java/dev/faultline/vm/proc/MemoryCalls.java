@@ -22,6 +22,7 @@ import dev.faultline.vm.pmap.Pmap;
 import dev.faultline.vm.sync.HoldReason;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.trace.TraceEvent;
+import java.util.Arrays;
 import java.util.Set;
 import java.util.function.LongConsumer;
 
@@ -255,11 +256,14 @@ public final class MemoryCalls {
     }
     KThread t = KThread.current();
     long end = Math.min(offset + size, file.size()); // a hint
-    if ((end - offset) / pageSize > INITIAL_PAGES_MAX && file.residentPageCount() > INITIAL_PAGES_MAX) {
+    boolean wide = (end - offset) / pageSize > INITIAL_PAGES_MAX;
+    if (wide && file.residentPageCount() > INITIAL_PAGES_MAX) {
       return;
     }
+    long[] offsets = wide ? residentOffsets(file, offset, end) : new long[0];
     int left = file.residentPageCount(); // a hint, too: no need to look further than there are pages
-    for (long at = offset; at < end && left > 0; at += pageSize) {
+    for (int i = 0; left > 0 && (wide ? i < offsets.length : offset + (long) i * pageSize < end); i++) {
+      long at = wide ? offsets[i] : offset + (long) i * pageSize;
       VmPage m;
       file.lock.lock();
       try {
@@ -284,6 +288,24 @@ public final class MemoryCalls {
         file.lock.unlock();
       }
     }
+  }
+
+  /** Returns the offsets of the resident pages in a range that is too wide to ask for every page, in order. */
+  private static long[] residentOffsets(VmObject file, long start, long end) {
+    long[] offsets = new long[INITIAL_PAGES_MAX];
+    int n = 0;
+    file.lock.lock();
+    try {
+      for (VmPage m = file.firstPage(); m != null && n < offsets.length; m = m.nextInObject()) {
+        if (m.offset() >= start && m.offset() < end) {
+          offsets[n++] = m.offset();
+        }
+      }
+    } finally {
+      file.lock.unlock();
+    }
+    Arrays.sort(offsets, 0, n);
+    return Arrays.copyOf(offsets, n);
   }
 
   /** Removes what is mapped in the range; holes are fine. */

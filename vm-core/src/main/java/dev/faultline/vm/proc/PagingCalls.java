@@ -97,16 +97,7 @@ public final class PagingCalls {
    */
   public CallResult mlock(ProcThread t, long address, long length) {
     t.enterKernel("mlock");
-    SpaceWatcher w = t.process().watcher;
-    boolean told = w != null && range.isRange(UserRange.map(t), address, length);
-    if (w != null && told) {
-      w.wireBegins(address, range.roundUp(length));
-    }
-    CallResult r = doMlock(t.process(), address, length);
-    if (w != null && told) {
-      w.wireEnds(address, range.roundUp(length), r == CallResult.OK);
-    }
-    return t.leaveKernel(r);
+    return t.leaveKernel(doMlock(t.process(), address, length));
   }
 
   private CallResult doMlock(Process p, long address, long length) {
@@ -122,7 +113,15 @@ public final class PagingCalls {
     if (size + locked > p.limits().soft(ResourceLimits.Limit.MEMLOCK)) {
       return CallResult.ENOMEM;
     }
-    return map.pageable(address, address + size, false) == KernReturn.SUCCESS ? CallResult.OK : CallResult.ENOMEM;
+    SpaceWatcher w = p.watcher;
+    if (w != null) {
+      w.wireBegins(address, size);
+    }
+    boolean ok = map.pageable(address, address + size, false) == KernReturn.SUCCESS;
+    if (w != null) {
+      w.wireEnds(address, size, ok);
+    }
+    return ok ? CallResult.OK : CallResult.ENOMEM;
   }
 
   /** Unwires the range; ENOMEM where it is not wired. */

@@ -48,6 +48,7 @@ public final class ProcessTable implements ProcessWalker {
   private final ResidentPages pages; // (C)
   private final VmMaps maps; // (C)
   private final VmFault fault; // (C)
+  private final VnodePager vnodePager; // (C)
   private final Kinship kinship; // (C)
   private final CpuScheduler scheduler; // (C)
   private final DaemonOptions options; // (C)
@@ -74,6 +75,7 @@ public final class ProcessTable implements ProcessWalker {
     this.maps = maps;
     this.fault = fault;
     this.pages = objects.pages();
+    this.vnodePager = vnodePager;
     kinship = new Kinship(domain);
     scheduler = new CpuScheduler(machine);
     this.options = options;
@@ -99,6 +101,7 @@ public final class ProcessTable implements ProcessWalker {
   /** Installs who follows what memory holds; before the first file and the first process. */
   public void setWatcher(@Nullable MemoryWatcher w) {
     watcher = w;
+    vnodePager.setWatcher(w);
   }
 
   /** Returns who follows what memory holds, or null. */

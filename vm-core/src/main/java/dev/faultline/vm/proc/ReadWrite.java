@@ -79,7 +79,8 @@ final class ReadWrite {
 
   /**
    * Writes bytes from memory to a file, which becomes longer if need be; what lies between its old end and the first
-   * byte reads as zeros. EFBIG if the first byte lies where no file reaches; EINVAL, EFAULT, EIO as {@link #read}.
+   * byte reads as zeros. EFBIG if the first byte lies where no file reaches, ENOSPC if the disk is full; EINVAL,
+   * EFAULT, EIO as {@link #read}.
    *
    * @return OK: {@link UserAccess#value} is the number of bytes
    */
@@ -107,7 +108,7 @@ final class ReadWrite {
         shift(user, address + done & 7, n, words, from & 7);
         t.enterKernel("write");
         VmObject o = open(t, file);
-        CallResult w = t.leaveKernel(writeTurn(t, o, file, from, n, words) ? CallResult.OK : CallResult.EIO);
+        CallResult w = t.leaveKernel(writeTurn(t, o, file, from, n, words));
         if (w != CallResult.OK) {
           r = w;
           break;
@@ -163,18 +164,19 @@ final class ReadWrite {
     return 0;
   }
 
-  /** Returns false if the disk failed. A killed process writes nothing. */
-  private boolean writeTurn(ProcThread t, VmObject o, Vnode file, long from, long n, long[] words) {
+  /** Returns OK, EIO if the disk failed, ENOSPC if it is full. A killed process writes nothing. */
+  private CallResult writeTurn(ProcThread t, VmObject o, Vnode file, long from, long n, long[] words) {
     while (!t.isKilled()) {
       file.lock();
       Outcome outcome = blocks.write(o, file, from, from + n, words, table.watcher());
       file.unlock();
       if (outcome != Outcome.NO_MEMORY) {
-        return outcome == Outcome.DONE;
+        return outcome == Outcome.DONE ? CallResult.OK
+            : outcome == Outcome.NO_SPACE ? CallResult.ENOSPC : CallResult.EIO;
       }
       freeList.waitForMemory(t.memoryGen, true);
     }
-    return true;
+    return CallResult.OK;
   }
 
   // ---------------------------------------------------------------------------------------------------- in user mode
@@ -186,6 +188,9 @@ final class ReadWrite {
    * @return OK or EFAULT, and {@link UserAccess#done} is how many; or SIGKILL
    */
   private static CallResult copyOut(UserAccess access, long address, long n, long[] words, long skip) {
+    if (wraps(access, address, n)) {
+      return CallResult.EFAULT;
+    }
     long end = address + n;
     for (long at = address & -8L; at < end; at += 8) {
       long value = bytes(words, skip + at - address);
@@ -202,6 +207,9 @@ final class ReadWrite {
 
   /** Loads the words of user memory that some bytes lie in. Otherwise as {@link #copyOut}. */
   private static CallResult copyIn(UserAccess access, long address, long n, long[] words) {
+    if (wraps(access, address, n)) {
+      return CallResult.EFAULT;
+    }
     long end = address + n;
     int i = 0;
     for (long at = address & -8L; at < end; at += 8) {
@@ -214,6 +222,12 @@ final class ReadWrite {
     }
     access.setDone(n);
     return CallResult.OK;
+  }
+
+  /** Returns whether the last word of some bytes has no address; then the first has none of user memory. */
+  private static boolean wraps(UserAccess access, long address, long n) {
+    access.setDone(0);
+    return address > Long.MAX_VALUE - Long.BYTES - n;
   }
 
   private static CallResult fault(CallResult r) {

@@ -6,6 +6,10 @@ import java.util.Arrays;
  * How much memory a process may use, of each kind. A value that does not change: fork hands it on to the child, and
  * setrlimit gives a process another one.
  *
+ * <p>The data segment's and the stack's are those of the i386 in FreeBSD 2 (vmparam.h: DFLDSIZ 64M, MAXDSIZ 128M,
+ * DFLSSIZ 8M, MAXSSIZ 64M, the stack grows by SGROWSIZ 128K). What may be resident or locked is not limited at first;
+ * the original derived both from the free memory at boot.
+ *
  * @see "vm-semantics 3.8 obreak, mlock, page fault trap; 3.5 vm_daemon; kern_resource.c"
  */
 public final class ResourceLimits {
