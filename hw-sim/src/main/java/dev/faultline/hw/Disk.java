@@ -251,6 +251,15 @@ public final class Disk {
     faults.add(block, count, mode);
   }
 
+  /**
+   * Returns whether the last write of one of some blocks has failed: what they hold is anything. Known before the
+   * request that failed is told to be done.
+   */
+  public boolean isSpoiled(long block, long count) {
+    checkRange(block, count);
+    return faults.isSpoiled(block, count);
+  }
+
   /** Makes every block good again. */
   public void clearFaults() {
     faults.clear();

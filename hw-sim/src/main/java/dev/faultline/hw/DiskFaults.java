@@ -3,6 +3,8 @@ package dev.faultline.hw;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -10,6 +12,7 @@ import java.util.concurrent.atomic.AtomicReference;
  */
 final class DiskFaults {
   private final AtomicReference<List<Place>> places = new AtomicReference<>(List.of());
+  private final Set<Long> spoiled = ConcurrentHashMap.newKeySet(); // (A) blocks of which the last write failed
 
   private static final class Place {
     final long start;
@@ -39,6 +42,30 @@ final class DiskFaults {
 
   void clear() {
     places.set(List.of());
+  }
+
+  /** Notes how a write ended. */
+  void written(DiskRequest r, boolean failed) {
+    if (!failed && spoiled.isEmpty()) {
+      return;
+    }
+    for (long b = r.block; b < r.block + r.blockCount; b++) {
+      if (failed) {
+        spoiled.add(b);
+      } else {
+        spoiled.remove(b);
+      }
+    }
+  }
+
+  /** Returns whether the last write of one of some blocks has failed. */
+  boolean isSpoiled(long block, long count) {
+    for (long b = block; b < block + count && !spoiled.isEmpty(); b++) {
+      if (spoiled.contains(b)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Returns whether a request that is about to begin shall fail; uses up the transient faults that it meets. */

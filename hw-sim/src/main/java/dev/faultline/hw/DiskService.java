@@ -328,6 +328,9 @@ final class DiskService implements Runnable {
     boolean failed = slot.fails;
     retire(slot);
     disk.errors += failed ? 1 : 0;
+    if (r.write) {
+      disk.faults.written(r, failed);
+    }
     disk.reads += r.write ? 0 : 1;
     disk.writes += r.write ? 1 : 0;
     disk.blocksMoved += r.blockCount;

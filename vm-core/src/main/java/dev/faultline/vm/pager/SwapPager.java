@@ -211,6 +211,15 @@ public final class SwapPager implements Pager, SwapTransfer {
     return true;
   }
 
+  /**
+   * Returns whether a block counts as the page's though the last write of it failed, so that it holds anything (R39).
+   * O is held by the caller, the page is not busy.
+   */
+  public boolean isSpoiled(VmObject o, long pagerOffset) {
+    int page = space.validPage(o, pagerOffset);
+    return page != SwapTable.EMPTY && disk.isSpoiled(page * 8L, 8);
+  }
+
   // ---------------------------------------------------------------------------------------------------------- getpages
 
   @Override

@@ -15,6 +15,7 @@ import dev.faultline.vm.detect.PageCheck;
 import dev.faultline.vm.detect.PageOwners;
 import dev.faultline.vm.detect.Quiescence;
 import dev.faultline.vm.detect.ReleaseChecks;
+import dev.faultline.vm.detect.SpoiledBlocks;
 import dev.faultline.vm.detect.StaleAccesses;
 import dev.faultline.vm.detect.TlbCoherence;
 import java.util.List;
@@ -54,7 +55,8 @@ public final class RunChecks {
     this.online = new OnlineInvariants(kernel.pages(), seed);
     this.pageChecks = List.of(
         new LostModifications(kernel.pages(), kernel.swapPager(), kernel.vnodePager(), kernel.objects().pageSize()),
-        new PageOwners(kernel.domain()));
+        new PageOwners(kernel.domain()),
+        new SpoiledBlocks(kernel.swapPager()));
     this.tlbs = new TlbCoherence(kernel.machine(), kernel.pmaps(), kernel.config().mode());
     new ReleaseChecks(kernel, findings, ReleaseChecks.ONE_IN).install();
     oracle.install(kernel.machine());

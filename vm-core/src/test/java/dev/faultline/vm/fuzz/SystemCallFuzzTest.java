@@ -38,6 +38,7 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.RandomDistribution;
 import net.jqwik.api.RandomGenerator;
 import net.jqwik.api.ShrinkingMode;
 import net.jqwik.api.Tag;
@@ -95,7 +96,7 @@ final class SystemCallFuzzTest {
     Arbitrary<FuzzCall> call = Combinators.combine(
         kinds(), address, length, Arbitraries.integers().between(0, 15), offset)
         .as(FuzzCall::new);
-    return call.list().ofMinSize(1).ofMaxSize(40).map(SystemCallFuzzTest::withMemory);
+    return call.list().ofMinSize(1).ofMaxSize(40).withSizeDistribution(RandomDistribution.uniform()).map(SystemCallFuzzTest::withMemory);
   }
 
   /** Every kind, those that wipe the slate clean less often than the rest. */
@@ -122,13 +123,13 @@ final class SystemCallFuzzTest {
     return all;
   }
 
-  @Property(tries = 300, edgeCases = EdgeCasesMode.NONE, shrinking = ShrinkingMode.BOUNDED, seed = "1995")
+  @Property(tries = 200, edgeCases = EdgeCasesMode.NONE, shrinking = ShrinkingMode.BOUNDED, seed = "1995")
   void refusedCalls_changeNothing(@ForAll("programs") List<FuzzCall> program) {
     run(Mode.FIXED, Set.of(), List.of(program), true, 0);
     run(Mode.UP, Set.of(), List.of(program), true, 1);
   }
 
-  @Property(tries = 300, edgeCases = EdgeCasesMode.NONE, shrinking = ShrinkingMode.OFF, seed = "1996")
+  @Property(tries = 200, edgeCases = EdgeCasesMode.NONE, shrinking = ShrinkingMode.OFF, seed = "1996")
   void processesThatDoAnything_leaveTheKernelWhole(
       @ForAll("programs") List<FuzzCall> one, @ForAll("programs") List<FuzzCall> two) {
     run(Mode.FIXED, Set.of(), List.of(one, two), false, 1);

@@ -26,8 +26,12 @@ final class SegmentCallsTest {
   }
 
   private static void run(Mode mode, Body body) {
+    run(mode, 256, body);
+  }
+
+  private static void run(Mode mode, int frames, Body body) {
     AtomicReference<Throwable> failure = new AtomicReference<>();
-    try (ProcessWorld w = new ProcessWorld(mode, 2)) {
+    try (ProcessWorld w = new ProcessWorld(mode, 2, frames)) {
       w.start(1, t -> {
         try {
           assertThat(w.calls.life().exec(t, IMAGE)).isEqualTo(CallResult.OK);
@@ -108,6 +112,34 @@ final class SegmentCallsTest {
         assertThat(s.setBreak(DATA + 2 * PAGE, 8 * PAGE, true)).as("swap full").isEqualTo(KernReturn.RESOURCE_SHORTAGE);
         assertThat(s.setBreak(DATA, 8 * PAGE, true)).as("less").isEqualTo(KernReturn.SUCCESS);
       });
+    });
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void brk_growsNoMore_whileSwapIsFull(Mode mode) {
+    int frames = 96;
+    int most = frames + 64; // of swap
+    run(mode, frames, (w, t, s) -> {
+      assertThat(brk(w, t, PAGE)).isEqualTo(CallResult.OK);
+      assertThat(w.calls.memory().mmapAnon(t, 0x10000000, (long) most * PAGE, VmProt.ALL, false))
+          .isEqualTo(CallResult.OK);
+      int used = 0;
+      while (!w.kernel.swapPager().isFull()) {
+        assertThat(used).as("pages of memory and swap used").isLessThan(most);
+        assertThat(t.access().store(0x10000000 + (long) used++ * PAGE, used)).isEqualTo(CallResult.OK);
+      }
+      long size = size(t);
+      assertThat(brk(w, t, PAGE + 1)).isEqualTo(CallResult.ENOMEM);
+      assertThat(s.dataEnd()).isEqualTo(DATA + PAGE);
+      assertThat(size(t)).isEqualTo(size);
+      assertThat(brk(w, t, PAGE)).as("as it is").isEqualTo(CallResult.OK);
+      assertThat(t.access().store(DATA, 1)).isEqualTo(CallResult.OK);
+      assertThat(brk(w, t, 0)).as("less").isEqualTo(CallResult.OK);
+      assertThat(brk(w, t, 1)).isEqualTo(CallResult.ENOMEM);
+      assertThat(w.calls.memory().munmap(t, 0x10000000, (long) most * PAGE)).isEqualTo(CallResult.OK);
+      assertThat(brk(w, t, 4 * PAGE)).as("swap is free again").isEqualTo(CallResult.OK);
+      assertThat(t.access().store(DATA + 3 * PAGE, 1)).isEqualTo(CallResult.OK);
     });
   }
 

@@ -8,6 +8,7 @@ import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
+import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.detect.Finding;
@@ -24,7 +25,6 @@ public final class CheckedProgram {
   private static final Strands STRANDS = new ThreadStrands();
   private static final long POISON = 0xdeadf4a3e5L;
   private static final long LOOK_NANOS = 5_000_000;
-  private static final int SWAP_PAGES = 4096;
   private static final int BAD_PAGES = 256;
 
   private Mode mode = Mode.FIXED;
@@ -35,6 +35,12 @@ public final class CheckedProgram {
   private long hangNanos = TimeUnit.SECONDS.toNanos(60);
   private DiskProfile disk = DiskProfile.ZERO;
   private int badPercent;
+  private int badReadPercent;
+  private int swapPages = 4096;
+  private DaemonOptions daemons = DaemonOptions.DEFAULT;
+  private long judged;
+  private int killed;
+  private long diskErrors;
   private MmuOptions mmu = MmuOptions.NONE;
   private final Set<Defect> defects = EnumSet.noneOf(Defect.class);
 
@@ -74,6 +80,39 @@ public final class CheckedProgram {
     return this;
   }
 
+  /** Makes reads fail on so many of a hundred disk pages, once each. */
+  public CheckedProgram badReads(int percent) {
+    badReadPercent = percent;
+    return this;
+  }
+
+  /** Sets how much swap there is. */
+  public CheckedProgram swapPages(int n) {
+    swapPages = n;
+    return this;
+  }
+
+  /** Sets what there is besides the page daemon. */
+  public CheckedProgram daemons(DaemonOptions d) {
+    daemons = d;
+    return this;
+  }
+
+  /** Returns how many accesses of the last run the oracle judged. */
+  public long judged() {
+    return judged;
+  }
+
+  /** Returns how many processes of the last run were killed for want of memory. */
+  public int killed() {
+    return killed;
+  }
+
+  /** Returns how many disk requests of the last run failed. */
+  public long diskErrors() {
+    return diskErrors;
+  }
+
   /** Sets how long a run may take before it counts as hanging. */
   public CheckedProgram hangNanos(long nanos) {
     hangNanos = nanos;
@@ -98,22 +137,27 @@ public final class CheckedProgram {
         .frames(frames)
         .tlbEntries(tlbEntries)
         .tickNanos(100_000)
-        .diskBlocks(8L * SWAP_PAGES + KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE))
+        .diskBlocks(8L * swapPages + KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE))
         .disk(disk)
         .seed(seed)
         .stamps(true)
         .mmu(mmu)
         .build();
     KernelConfig.Builder config =
-        KernelConfig.builder(machine).mode(mode).swapPages(SWAP_PAGES).witness(true).ownership(true).poison(POISON);
+        KernelConfig.builder(machine).mode(mode).swapPages(swapPages).daemons(daemons).witness(true).ownership(true)
+            .poison(POISON);
     defects.forEach(config::defect);
     Kernel kernel = new Kernel(config.build(), STRANDS);
     SplittableRandom random = new SplittableRandom(seed);
-    for (int i = 0; i < BAD_PAGES && badPercent > 0; i++) {
-      for (long page : new long[] {i, SWAP_PAGES + (long) i}) { // of swap, of files
-        if (random.nextInt(100) < badPercent) {
+    for (int i = 0; i < BAD_PAGES && badPercent + badReadPercent > 0; i++) {
+      long ofSwap = i < swapPages ? i : -1;
+      for (long page : new long[] {ofSwap, swapPages + (long) i}) { // of swap, of files
+        if (page >= 0 && random.nextInt(100) < badPercent) {
           FaultMode mode = random.nextBoolean() ? FaultMode.STICKY_WRITE : FaultMode.TRANSIENT_WRITE;
           kernel.machine().disk().fail(8L * page, 8, mode);
+        }
+        if (page >= 0 && badReadPercent > 0 && random.nextInt(100) < badReadPercent) {
+          kernel.machine().disk().fail(8L * page, 8, FaultMode.TRANSIENT_READ);
         }
       }
     }
@@ -135,6 +179,9 @@ public final class CheckedProgram {
       checks.atRest();
       kernel.domain().strands().detach();
     }
+    judged = checks.judged();
+    killed = run.killed().size();
+    diskErrors = kernel.machine().disk().errors();
     addDeath(findings, kernel.death());
     if (ended && kernel.death() == null) {
       kernel.close();
