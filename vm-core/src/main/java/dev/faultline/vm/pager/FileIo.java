@@ -152,7 +152,7 @@ public final class FileIo {
   /** Finds a disk page for a page of a file that is a hole; nothing on it counts yet. HOLE if the disk is full. */
   int findPlace(Vnode v, long page) {
     assert v.isLocked();
-    int place = volume.allocate();
+    int place = volume.allocate(v.promised.remove(page));
     if (place != BlockMap.HOLE) {
       volume.cutPage(v, page, 0);
       v.blocks.add(page, place, 1);

@@ -14,6 +14,7 @@ import dev.faultline.vm.trace.TraceKind;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,6 +45,7 @@ public final class Vnode extends PagerData implements ChainVnode, Channel {
   final SleepLock lock; // (C) V
   final KMutex interlock; // (C) VI, LockRank.VNODE_INTERLOCK
   final BlockMap blocks = new BlockMap(); // V
+  final TreeSet<Long> promised = new TreeSet<>(); // V: pages that are holes, but have a disk page kept for them
   boolean lost; // V: what could not be written is gone, and nobody has been told
   private volatile long size; // bytes; written under V and VI, read under either
 

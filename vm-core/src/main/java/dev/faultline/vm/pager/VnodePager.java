@@ -18,6 +18,7 @@ import dev.faultline.vm.sync.SyncDomain;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.SortedSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -399,28 +400,37 @@ public final class VnodePager implements Pager {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------- places on the disk
+  // ------------------------------------------------------------------------------------------------ places on the disk
 
   /**
-   * Finds places for the pages that the bytes [from, to) of a file lie in, which may be beyond its end. Caller holds V,
-   * and calls {@link #trim} if the file does not become as long in the end.
+   * Keeps room on the disk for the pages that the bytes [from, to) of a file lie in, which may be beyond its end. Where
+   * they lie is decided when they are written. Caller holds V, and calls {@link #trim} if the file does not become as
+   * long in the end.
    *
    * @return false if the disk is full
    */
   public boolean reserve(Vnode v, long from, long to) {
     for (long page = from >> pageShift; page <= (to - 1) >> pageShift; page++) {
-      if (v.blocks.lookup(page) == BlockMap.HOLE && io.findPlace(v, page) == BlockMap.HOLE) {
-        return false;
+      if (v.blocks.lookup(page) == BlockMap.HOLE && !v.promised.contains(page)) {
+        if (!volume.promise()) {
+          return false;
+        }
+        v.promised.add(page);
       }
     }
     return true;
   }
 
-  /** Gives back what places there are beyond the end of a file. Caller holds V. */
+  /** Gives back the places, and the room that was kept, beyond the end of a file. Caller holds V. */
   public void trim(Vnode v) {
     long firstGone = roundPage(v.size()) >> pageShift;
     volume.forgetCuts(v, firstGone);
     v.blocks.cut(firstGone, volume::free);
+    SortedSet<Long> kept = v.promised.tailSet(firstGone);
+    if (!kept.isEmpty()) {
+      volume.breakPromises(kept.size());
+      kept.clear();
+    }
   }
 
   // ----------------------------------------------------------------------------------------------------------- setsize

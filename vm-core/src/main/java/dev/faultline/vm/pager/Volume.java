@@ -39,6 +39,12 @@ public final class Volume {
   private int next; // disk pages from here on were never given out
 
   @GuardedBy("lock")
+  private int room; // disk pages that are nobody's
+
+  @GuardedBy("lock")
+  private int promised; // how many of them are promised to holes that have been written to in memory
+
+  @GuardedBy("lock")
   private final TreeMap<Integer, Integer> freed = new TreeMap<>(); // place and length of what was given back
 
   /**
@@ -56,6 +62,7 @@ public final class Volume {
     this.pageSize = pageSize;
     this.end = (int) (disk.blocks() / 8);
     this.next = (int) (firstBlock / 8);
+    this.room = end - next;
     this.lock = new KMutex(domain, LockRank.LEAF, "volume");
   }
 
@@ -105,6 +112,7 @@ public final class Volume {
       if (needed > 0) {
         int place = next; // never written, so that what it is made from shows
         next += (int) needed;
+        room -= (int) needed;
         v.blocks.add(0, place, (int) needed);
         disk.initialContents(place * 8L, needed * 8, byteOffset -> word(seed, length, byteOffset));
       }
@@ -138,10 +146,41 @@ public final class Volume {
     all.forEach(visitor);
   }
 
-  /** Takes one disk page for a hole that is about to be written whole; {@link BlockMap#HOLE} if the disk is full. */
-  int allocate() {
+  /** Keeps one disk page for a hole; returns false if the disk is full. */
+  boolean promise() {
     lock.lock();
     try {
+      boolean ok = promised < room;
+      promised += ok ? 1 : 0;
+      return ok;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes back promises that are not needed any more. */
+  void breakPromises(int count) {
+    lock.lock();
+    try {
+      promised -= count;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Takes one disk page for a hole that is about to be written; {@link BlockMap#HOLE} if the disk is full.
+   *
+   * @param kept whether one was promised to the hole, which is used up then
+   */
+  int allocate(boolean kept) {
+    lock.lock();
+    try {
+      if (!kept && promised >= room) {
+        return BlockMap.HOLE;
+      }
+      promised -= kept ? 1 : 0;
+      room--;
       Map.Entry<Integer, Integer> first = freed.firstEntry();
       if (first != null) {
         int place = first.getKey();
@@ -151,7 +190,7 @@ public final class Volume {
         }
         return place;
       }
-      return next < end ? next++ : BlockMap.HOLE;
+      return next++;
     } finally {
       lock.unlock();
     }
@@ -170,6 +209,7 @@ public final class Volume {
       }
       Integer after = freed.remove(place + length);
       freed.put(from, n + (after == null ? 0 : after));
+      room += length;
     } finally {
       lock.unlock();
     }
@@ -276,6 +316,18 @@ public final class Volume {
           throw KernelPanic.of("I-52 disk page given out twice: " + e.getKey());
         }
         last = e.getKey() + e.getValue();
+      }
+      int nobodys = end - next;
+      int kept = 0;
+      for (int n : freed.values()) {
+        nobodys += n;
+      }
+      for (Vnode v : inOrder) {
+        kept += v.promised.size();
+      }
+      if (nobodys != room || kept != promised || promised > room) {
+        throw KernelPanic.of("I-52 disk pages that are nobody's: " + room + " of " + nobodys + ", promised " + promised
+            + " of " + kept);
       }
       if (last > next) {
         throw KernelPanic.of("I-52 disk page never given out is in use: " + last + " of " + next);

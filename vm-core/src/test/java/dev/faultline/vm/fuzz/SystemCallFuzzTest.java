@@ -96,7 +96,8 @@ final class SystemCallFuzzTest {
     Arbitrary<FuzzCall> call = Combinators.combine(
         kinds(), address, length, Arbitraries.integers().between(0, 15), offset)
         .as(FuzzCall::new);
-    return call.list().ofMinSize(1).ofMaxSize(40).withSizeDistribution(RandomDistribution.uniform()).map(SystemCallFuzzTest::withMemory);
+    return call.list().ofMinSize(1).ofMaxSize(40).withSizeDistribution(RandomDistribution.uniform())
+        .map(SystemCallFuzzTest::withMemory);
   }
 
   /** Every kind, those that wipe the slate clean less often than the rest. */
@@ -188,7 +189,8 @@ final class SystemCallFuzzTest {
   private void run(
       Mode mode, Set<Defect> defects, List<List<FuzzCall>> programs, boolean alone, long seed) {
     MachineConfig machine = MachineConfig.builder()
-        .cpus(2).frames(FRAMES).deviceFrames(DEVICE_PAGES).pageSize(PAGE).tlbEntries(4).diskBlocks(8L * (SWAP + 4096)).seed(seed).stamps(true)
+        .cpus(2).frames(FRAMES).deviceFrames(DEVICE_PAGES).pageSize(PAGE).tlbEntries(4)
+        .diskBlocks(8L * (SWAP + 4096)).seed(seed).stamps(true)
         .tickNanos(100_000)
         .build();
     KernelConfig.Builder config =

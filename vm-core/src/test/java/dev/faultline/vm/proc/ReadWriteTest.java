@@ -134,7 +134,7 @@ final class ReadWriteTest {
   private static void lose(ProcessWorld w, ProcThread t, Vnode f, FaultMode how) {
     assertThat(w.calls.memory().mmapFile(t, FILE_AT, 4 * PAGE, RW, true, f, 0)).isEqualTo(CallResult.OK);
     for (int page = 0; page < 4; page++) {
-      assertThat(t.access().store(FILE_AT + page * PAGE, 77)).isEqualTo(CallResult.OK);
+      assertThat(t.access().store(FILE_AT + (long) page * PAGE, 77)).isEqualTo(CallResult.OK);
     }
     w.kernel.machine().disk().fail(8 * 64 + 8, 8, how); // page 1 of the file
     assertThat(w.calls.memory().munmap(t, FILE_AT, 4 * PAGE)).isEqualTo(CallResult.OK);
@@ -150,7 +150,7 @@ final class ReadWriteTest {
   private static List<Long> firstWords(ProcThread t) {
     List<Long> words = new ArrayList<>();
     for (int page = 0; page < 4; page++) {
-      assertThat(t.access().load(FILE_AT + page * PAGE)).isEqualTo(CallResult.OK);
+      assertThat(t.access().load(FILE_AT + (long) page * PAGE)).isEqualTo(CallResult.OK);
       words.add(t.access().value());
     }
     return words;
@@ -179,10 +179,10 @@ final class ReadWriteTest {
       w.kernel.machine().disk().fail(8 * 64 + 8, 8, FaultMode.STICKY_WRITE);
       for (int round = 1; round <= 3; round++) {
         for (int page = 0; page < 4; page++) {
-          assertThat(t.access().store(FILE_AT + page * PAGE, round)).isEqualTo(CallResult.OK);
+          assertThat(t.access().store(FILE_AT + (long) page * PAGE, round)).isEqualTo(CallResult.OK);
         }
         for (int page = 3; page >= 0; page--) {
-          assertThat(w.calls.paging().msync(t, FILE_AT + page * PAGE, PAGE, 0)).as("page %d", page)
+          assertThat(w.calls.paging().msync(t, FILE_AT + (long) page * PAGE, PAGE, 0)).as("page %d", page)
               .isEqualTo(page == 1 ? CallResult.EIO : CallResult.OK);
         }
       }
