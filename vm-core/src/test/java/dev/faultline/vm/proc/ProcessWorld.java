@@ -11,6 +11,7 @@ import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** A small machine with processes, for tests of this package. */
 final class ProcessWorld implements AutoCloseable {
@@ -32,7 +33,8 @@ final class ProcessWorld implements AutoCloseable {
 
   ProcessWorld(Mode mode, int cpus, int frames, DaemonOptions daemons) {
     MachineConfig machine =
-        MachineConfig.builder().cpus(cpus).frames(frames).diskBlocks(8L * (64 + 32)).tickNanos(1_000_000).build();
+        MachineConfig.builder().cpus(cpus).frames(frames).deviceFrames(4).diskBlocks(8L * (64 + 32))
+            .tickNanos(1_000_000).build();
     KernelConfig config =
         KernelConfig.builder(machine).mode(mode).swapPages(64).witness(true).daemons(daemons).build();
     kernel = new Kernel(config, STRANDS);
@@ -55,6 +57,26 @@ final class ProcessWorld implements AutoCloseable {
 
   long events(Event e) {
     return kernel.events(e);
+  }
+
+  /** Runs a process alone to its end; fails if its body does. */
+  void runOne(ProcessMain main) {
+    AtomicReference<Throwable> failure = new AtomicReference<>();
+    start(
+        1,
+        t -> {
+          try {
+            main.run(t);
+          } catch (AssertionError e) {
+            failure.set(e);
+          }
+          calls.life().exit(t);
+        });
+    awaitEnd();
+    Throwable f = failure.get();
+    if (f != null) {
+      throw new AssertionError(f.getMessage(), f);
+    }
   }
 
   /** Waits until all processes have ended; they must within some seconds. */
