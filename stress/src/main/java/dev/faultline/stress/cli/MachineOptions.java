@@ -109,16 +109,17 @@ final class MachineOptions {
    * @throws IllegalArgumentException says why; one line
    */
   void check() {
-    kernel(0, seed).build();
+    kernel(0, 0, seed).build();
   }
 
   /**
    * Returns the kernel to boot.
    *
    * @param fileBlocks disk blocks for files, behind the swap area
+   * @param deviceFrames frames of device memory, besides those of physical memory
    * @throws IllegalArgumentException if there can be no such machine or kernel; one line
    */
-  KernelConfig.Builder kernel(long fileBlocks, long runSeed) {
+  KernelConfig.Builder kernel(long fileBlocks, int deviceFrames, long runSeed) {
     if (frames != null && memory != null) {
       throw new IllegalArgumentException("--frames and --memory: give one of them");
     }
@@ -135,6 +136,7 @@ final class MachineOptions {
         MachineConfig.builder()
             .cpus(cpus)
             .frames(inInt("--memory: page frames", frameCount))
+            .deviceFrames(deviceFrames)
             .pageSize((int) pageSize)
             .tlbEntries(tlb)
             .diskBlocks(swapPages * BLOCKS_PER_PAGE + fileBlocks)

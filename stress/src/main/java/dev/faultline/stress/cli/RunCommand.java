@@ -128,7 +128,8 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private KernelConfig config(VmProgram program, long seed) {
-    return machine.kernel(KernelRun.fileBlocks(program, machine.pageSize), seed)
+    long fileBlocks = KernelRun.fileBlocks(program, machine.pageSize);
+    return machine.kernel(fileBlocks, KernelRun.deviceFrames(program, machine.pageSize), seed)
         .witness(check)
         .ownership(check)
         .trace(trace.options(check ? TraceOptions.rings(LAST_EVENTS) : TraceOptions.NONE))

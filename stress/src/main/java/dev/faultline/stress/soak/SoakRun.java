@@ -74,7 +74,7 @@ public final class SoakRun {
       long fileBlocks = KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE);
       Perturbation perturbation = unrest.perturbation(world.programSeed());
       Kernel kernel = new Kernel(
-          world.config(fileBlocks, probe).build(),
+          world.config(fileBlocks, KernelRun.deviceFrames(program, VmProgram.PAGE_SIZE), probe).build(),
           perturbation == null ? strands : strands.perturbed(perturbation));
       findings.context(FindingContext.of(kernel, world.command()));
       probe.watch(kernel);
@@ -202,7 +202,8 @@ public final class SoakRun {
       RacingOptions racing = RacingOptions.DEFAULT.sized(2 + r.nextInt(6), 50 + r.nextInt(500));
       racing = wired ? racing.wired() : racing;
       racing = r.nextBoolean() ? racing.truncated() : racing;
-      racing = racing.withFileCalls(r.nextBoolean());
+      racing = racing.withFileCalls(r.nextBoolean()).withSegments(r.nextInt(4) == 0)
+          .withDevices(r.nextInt(4) == 0);
       return VmProgram.of(RacingPrograms.generate(world.programSeed(), racing));
     }
     RandomOptions options =
@@ -210,7 +211,8 @@ public final class SoakRun {
             .sized(1 + r.nextInt(8), 16 + r.nextInt(64), 50 + r.nextInt(500))
             .truncated(r.nextBoolean())
             .wired(wired)
-            .withFileCalls(r.nextBoolean());
+            .withFileCalls(r.nextBoolean())
+            .withSegments(world.swapPages() >= 2048 && r.nextInt(4) == 0); // brk is refused while swap is full
     return VmProgram.of(RandomPrograms.generate(world.programSeed(), options));
   }
 }

@@ -143,11 +143,12 @@ public record SoakWorld(
     return index % RECORDED_SHARE == 0;
   }
 
-  KernelConfig.Builder config(long fileBlocks, SoakProbe probe) {
+  KernelConfig.Builder config(long fileBlocks, int deviceFrames, SoakProbe probe) {
     MachineConfig machine =
         MachineConfig.builder()
             .cpus(cpus)
             .frames(frames)
+            .deviceFrames(deviceFrames)
             .tlbEntries(tlb)
             .diskBlocks(8L * swapPages + fileBlocks)
             .disk(disk)

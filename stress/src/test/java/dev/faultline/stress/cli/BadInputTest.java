@@ -164,7 +164,7 @@ final class BadInputTest {
         arguments("file f 1\nfile f 2\nprocess 1", ":3: f: expected a file that is not declared yet"),
         arguments("file f 9223372036854775808\nprocess 1", ":2: 9223372036854775808: expected the length"),
         arguments("file f 9223372036854775807\nprocess 1", "bad.vm: file f of 9223372036854775807 bytes: no disk"),
-        arguments("mmap 0 0x1000 rw- private anon", ":2: mmap: expected 'file' or 'barrier'"));
+        arguments("mmap 0 0x1000 rw- private anon", ":2: mmap: expected 'file', 'device' or 'barrier'"));
   }
 
   @ParameterizedTest(name = "{0}")

@@ -2,6 +2,7 @@ package dev.faultline.vm.program;
 
 import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.proc.ResourceLimits.Limit;
 
 /**
  * One command of a program, as fields that are used again for the next one. What a field means for an {@link Op} is
@@ -9,6 +10,7 @@ import dev.faultline.vm.base.VmProt;
  */
 public class Command {
   private static final Inheritance[] INHERITANCES = Inheritance.values();
+  private static final Limit[] LIMITS = Limit.values();
 
   Op op = Op.EXIT;
   long line;
@@ -66,6 +68,11 @@ public class Command {
     return SyncMode.of(choice);
   }
 
+  /** Returns what a {@code limit} is of. */
+  public final Limit resource() {
+    return LIMITS[choice];
+  }
+
   /** Returns whether the operand says what holds without it, too. */
   final boolean isLeftOut(Operand operand) {
     return operand.isOptional() && choice == 0;
@@ -86,7 +93,7 @@ public class Command {
     return value;
   }
 
-  /** Returns the index of the file, process or barrier that the command names. */
+  /** Returns the index of the file, device, process or barrier that the command names. */
   public final int id() {
     return id;
   }
@@ -103,10 +110,11 @@ public class Command {
         case PAGE_ADDRESS, WORD_ADDRESS, ADDRESS -> text.append(Long.toHexString(address));
         case LENGTH, WORDS_LENGTH, BYTES -> text.append(Long.toHexString(length));
         case PROT -> text.append(VmProt.toString(prot));
-        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> text.append(operand.words()[choice]);
-        case FILE, PROCESS, BARRIER -> text.append(id);
-        case FILE_OFFSET, BYTE_OFFSET, FILE_LENGTH, VALUE, TICKS -> text.append(Long.toHexString(value));
-        case ANON, OF_FILE -> text.setLength(text.length() - 1);
+        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, RESOURCE, ACCESS -> text.append(operand.words()[choice]);
+        case FILE, DEVICE, PROCESS, BARRIER -> text.append(id);
+        case FILE_OFFSET, DEVICE_OFFSET, BYTE_OFFSET, FILE_LENGTH, STACK_TOP, SIZE, VALUE, TICKS ->
+            text.append(Long.toHexString(value));
+        case ANON, OF_FILE, OF_DEVICE -> text.setLength(text.length() - 1);
       }
     }
     return text.toString();

@@ -53,10 +53,10 @@ public final class CommandCursor extends Command {
         }
         case LENGTH, WORDS_LENGTH, BYTES -> length = varint();
         case PROT -> prot = buffer[at++];
-        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> choice = buffer[at++];
-        case FILE, PROCESS, BARRIER -> id = (int) varint();
-        case FILE_OFFSET, BYTE_OFFSET, FILE_LENGTH, VALUE, TICKS -> value = varint();
-        case ANON, OF_FILE -> { }
+        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, RESOURCE, ACCESS -> choice = buffer[at++];
+        case FILE, DEVICE, PROCESS, BARRIER -> id = (int) varint();
+        case FILE_OFFSET, DEVICE_OFFSET, BYTE_OFFSET, FILE_LENGTH, STACK_TOP, SIZE, VALUE, TICKS -> value = varint();
+        case ANON, OF_FILE, OF_DEVICE -> { }
       }
     }
     return true;

@@ -51,10 +51,11 @@ final class CommandWriter {
         }
         case LENGTH, WORDS_LENGTH, BYTES -> putVarint(command.length);
         case PROT -> put(command.prot);
-        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> put(command.choice);
-        case FILE, PROCESS, BARRIER -> putVarint(command.id);
-        case FILE_OFFSET, BYTE_OFFSET, FILE_LENGTH, VALUE, TICKS -> putVarint(command.value);
-        case ANON, OF_FILE -> { }
+        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, RESOURCE, ACCESS -> put(command.choice);
+        case FILE, DEVICE, PROCESS, BARRIER -> putVarint(command.id);
+        case FILE_OFFSET, DEVICE_OFFSET, BYTE_OFFSET, FILE_LENGTH, STACK_TOP, SIZE, VALUE, TICKS ->
+            putVarint(command.value);
+        case ANON, OF_FILE, OF_DEVICE -> { }
       }
     }
     spool.write(bytes, used);

@@ -3,9 +3,11 @@ package dev.faultline.vm.program;
 import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.proc.CallResult;
+import dev.faultline.vm.proc.ExecImage;
 import dev.faultline.vm.proc.PagingCalls;
 import dev.faultline.vm.proc.ProcThread;
 import dev.faultline.vm.proc.Process;
+import dev.faultline.vm.proc.ResourceLimits.Limit;
 import dev.faultline.vm.proc.SystemCalls;
 import dev.faultline.vm.proc.UserAccess;
 import java.util.HashMap;
@@ -53,6 +55,11 @@ final class KernelProcess implements ProcessCalls {
   public Reply mmapFile(long address, long length, int prot, boolean shared, int file, long offset) {
     Vnode v = run.file(file);
     return reply(calls.memory().mmapFile(thread, address, length, prot, shared, v, offset));
+  }
+
+  @Override
+  public Reply mmapDevice(long address, long length, int prot, int device, long offset) {
+    return reply(calls.memory().mmapDevice(thread, address, length, prot, run.device(device), offset));
   }
 
   @Override
@@ -158,6 +165,22 @@ final class KernelProcess implements ProcessCalls {
   @Override
   public Reply exec() {
     return reply(calls.life().exec(thread));
+  }
+
+  @Override
+  public Reply image(long dataStart, long stackTop) {
+    return reply(calls.life().exec(thread, new ExecImage(dataStart, stackTop)));
+  }
+
+  @Override
+  public Reply brk(long end) {
+    return reply(calls.segments().obreak(thread, end));
+  }
+
+  @Override
+  public Reply limit(Limit what, long bytes) {
+    long hard = thread.process().limits().hard(what);
+    return reply(calls.segments().setrlimit(thread, what, Math.min(bytes, hard), hard));
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.faultline.vm.program;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.base.MemoryWatcher;
+import dev.faultline.vm.pager.Device;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.proc.Barrier;
 import dev.faultline.vm.proc.Process;
@@ -24,6 +25,7 @@ public final class KernelRun {
   private final VmProgram program; // (C)
   private final ProgramRunner runner; // (C)
   private final Vnode[] files; // (C) once started
+  private final Device[] devices; // (C) once started
   private final Barrier[] barriers; // (C) once started
 
   /**
@@ -36,6 +38,7 @@ public final class KernelRun {
     this.program = program;
     this.runner = new ProgramRunner(program, sink);
     this.files = new Vnode[program.files().size()];
+    this.devices = new Device[program.devices().size()];
     this.barriers = new Barrier[program.barriers().size()];
   }
 
@@ -60,7 +63,24 @@ public final class KernelRun {
     return pages * BLOCKS_PER_PAGE;
   }
 
-  /** Makes the files and starts the first process. */
+  /**
+   * Returns how many frames of device memory the program's devices want.
+   *
+   * @param pageSize the machine's
+   */
+  public static int deviceFrames(VmProgram program, long pageSize) {
+    long frames = 0;
+    for (DeviceDeclaration d : program.devices()) {
+      frames += frames(d, pageSize);
+    }
+    return Math.toIntExact(frames);
+  }
+
+  private static int frames(DeviceDeclaration d, long pageSize) {
+    return (int) ((d.length() + pageSize - 1) / pageSize);
+  }
+
+  /** Makes the files and the devices, and starts the first process. */
   public void start() {
     kernel.run("boot", this::boot);
   }
@@ -72,6 +92,16 @@ public final class KernelRun {
       files[i] = kernel.volume().create(f.name(), f.length(), f.seed());
       if (watcher != null) {
         watcher.fileCreated(files[i], f.length(), offset -> FileContent.word(f.seed(), f.length(), offset));
+      }
+    }
+    int first = 0;
+    int pageSize = kernel.config().machine().pageSize();
+    for (int i = 0; i < devices.length; i++) {
+      DeviceDeclaration d = program.devices().get(i);
+      devices[i] = kernel.devicePager().create(d.name(), first, frames(d, pageSize));
+      first += devices[i].pages();
+      if (watcher != null) {
+        watcher.fileCreated(devices[i], (long) devices[i].pages() * pageSize, offset -> 0);
       }
     }
     for (int i = 0; i < barriers.length; i++) {
@@ -119,6 +149,10 @@ public final class KernelRun {
 
   Vnode file(int index) {
     return files[index];
+  }
+
+  Device device(int index) {
+    return devices[index];
   }
 
   Barrier barrier(int index) {

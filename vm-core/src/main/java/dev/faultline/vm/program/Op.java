@@ -5,6 +5,8 @@ public enum Op {
   MMAP_ANON("mmap", Operand.PAGE_ADDRESS, Operand.LENGTH, Operand.PROT, Operand.SHARING, Operand.ANON),
   MMAP_FILE("mmap", Operand.PAGE_ADDRESS, Operand.LENGTH, Operand.PROT, Operand.SHARING, Operand.OF_FILE, Operand.FILE,
       Operand.FILE_OFFSET),
+  MMAP_DEVICE("mmap", Operand.PAGE_ADDRESS, Operand.LENGTH, Operand.PROT, Operand.SHARING, Operand.OF_DEVICE,
+      Operand.DEVICE, Operand.DEVICE_OFFSET),
   MUNMAP("munmap", Operand.PAGE_ADDRESS, Operand.LENGTH),
   MPROTECT("mprotect", Operand.PAGE_ADDRESS, Operand.LENGTH, Operand.PROT),
   MINHERIT("minherit", Operand.PAGE_ADDRESS, Operand.LENGTH, Operand.INHERITANCE),
@@ -28,6 +30,9 @@ public enum Op {
   TRUNCATE("truncate", Operand.FILE, Operand.FILE_LENGTH),
   READ("read", Operand.FILE, Operand.BYTE_OFFSET, Operand.ADDRESS, Operand.BYTES),
   WRITE("write", Operand.FILE, Operand.BYTE_OFFSET, Operand.ADDRESS, Operand.BYTES),
+  IMAGE("image", Operand.PAGE_ADDRESS, Operand.STACK_TOP),
+  BRK("brk", Operand.ADDRESS),
+  LIMIT("limit", Operand.RESOURCE, Operand.SIZE),
   EXIT("exit");
 
   private final String word;

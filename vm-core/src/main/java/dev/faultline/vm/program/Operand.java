@@ -24,12 +24,20 @@ enum Operand {
   ADVICE("normal", "random", "sequential", "willneed", "dontneed", "free"),
   /** In {@link Command#choice()}, the ordinal of a {@link SyncMode}; may be left out, which is the first. */
   SYNC_MODE("sync", "async", "invalidate"),
+  /** In {@link Command#choice()}, the ordinal of a {@link dev.faultline.vm.proc.ResourceLimits.Limit}. */
+  RESOURCE("data", "stack", "rss", "memlock"),
   /** In {@link Command#choice()}, the ordinal of an {@link Access}. */
   ACCESS("r", "w", "x"),
   /** The fixed word {@code anon}; kept nowhere. */
   ANON("anon"),
   /** The fixed word {@code file}; kept nowhere. */
   OF_FILE("file"),
+  /** The fixed word {@code device}; kept nowhere. */
+  OF_DEVICE("device"),
+  /** The name of a device; in {@link Command#id()} as an index of {@link VmProgram#devices()}. */
+  DEVICE,
+  /** A page-aligned byte offset in a device; in {@link Command#value()}. */
+  DEVICE_OFFSET,
   /** The name of a file; in {@link Command#id()} as an index of {@link VmProgram#files()}. */
   FILE,
   /** A page-aligned byte offset in a file; in {@link Command#value()}. */
@@ -38,6 +46,10 @@ enum Operand {
   BYTE_OFFSET,
   /** The length of a file in bytes; in {@link Command#value()}. */
   FILE_LENGTH,
+  /** The page-aligned address above a stack; in {@link Command#value()}. */
+  STACK_TOP,
+  /** A number of bytes; in {@link Command#value()}. */
+  SIZE,
   /** Any 64-bit value; in {@link Command#value()}. */
   VALUE,
   /** Ticks of simulated time; in {@link Command#value()}. */

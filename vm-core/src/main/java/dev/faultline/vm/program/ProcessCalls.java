@@ -1,6 +1,7 @@
 package dev.faultline.vm.program;
 
 import dev.faultline.vm.base.Inheritance;
+import dev.faultline.vm.proc.ResourceLimits.Limit;
 
 /**
  * What one process of a program can do: its memory accesses and system calls. The kernel implements it, one for each
@@ -25,6 +26,9 @@ public interface ProcessCalls {
    * @param offset page-aligned byte offset in the file; the range may reach beyond the file's end
    */
   Reply mmapFile(long address, long length, int prot, boolean shared, int file, long offset);
+
+  /** Maps {@code device}, shared, at {@code address} instead of what is there; EINVAL beyond the device's end. */
+  Reply mmapDevice(long address, long length, int prot, int device, long offset);
 
   /** Removes what is mapped in the range; holes are fine. */
   Reply munmap(long address, long length);
@@ -96,6 +100,18 @@ public interface ProcessCalls {
 
   /** Drops the whole address space, for an empty one of its own. */
   Reply exec();
+
+  /**
+   * Drops the whole address space for one with a stack below {@code stackTop}, which grows where it is used, and an
+   * empty data segment. EINVAL if the machine's pages are so large that the addresses are not aligned to them.
+   */
+  Reply image(long dataStart, long stackTop);
+
+  /** Moves the end of the data segment to {@code end}, rounded up to a page. */
+  Reply brk(long end);
+
+  /** Sets what this process and its children to come may have of something; bytes. */
+  Reply limit(Limit what, long bytes);
 
   /** Sleeps until {@code child} has exited; ECHILD if it was never started. */
   Reply waitFor(int child);

@@ -1,6 +1,7 @@
 package dev.faultline.vm.program;
 
 import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.proc.ResourceLimits;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayDeque;
@@ -29,6 +30,7 @@ final class ProgramParser {
   private static final Op[] OPS = Op.values();
   /** A mincore prints a line of one digit a page; this bounds the line. */
   private static final long MINCORE_BYTES_MAX = 1L << 32;
+  private static final long DEVICE_BYTES_MAX = 1L << 24;
   private static final long PROGRESS_LINES = 1 << 18;
 
   private final String source;
@@ -43,6 +45,8 @@ final class ProgramParser {
   private final List<Process> processes = new ArrayList<>();
   private final Map<String, Integer> fileNames = new HashMap<>();
   private final List<File> files = new ArrayList<>();
+  private final Map<String, Integer> deviceNames = new HashMap<>();
+  private final List<DeviceDeclaration> devices = new ArrayList<>();
   private final Map<String, Integer> barrierNames = new HashMap<>();
   private final List<BarrierDeclaration> barriers = new ArrayList<>();
 
@@ -118,7 +122,7 @@ final class ProgramParser {
     for (File f : files) {
       declarations.add(new FileDeclaration(f.name, f.length, f.seed));
     }
-    return new VmProgram(source, declarations, barriers, sections, spool);
+    return new VmProgram(source, declarations, devices, barriers, sections, spool);
   }
 
   private void header() throws ProgramException {
@@ -141,10 +145,12 @@ final class ProgramParser {
       command();
     } else if (in.is(0, "file")) {
       declareFile();
+    } else if (in.is(0, "device")) {
+      declareDevice();
     } else if (in.is(0, "barrier")) {
       declareBarrier();
     } else {
-      throw in.refused(0, "'file' or 'barrier' to declare something, or 'process' to open the first section");
+      throw in.refused(0, "'file', 'device' or 'barrier' to declare something, or 'process' to open the first section");
     }
   }
 
@@ -160,6 +166,21 @@ final class ProgramParser {
     endOfLine(4);
     fileNames.put(name, files.size());
     files.add(new File(name, true, length, seed));
+  }
+
+  private void declareDevice() throws ProgramException {
+    String name = name(1, "the name of a device");
+    if (deviceNames.containsKey(name)) {
+      throw in.refused(1, "a device that is not declared yet");
+    }
+    String what = "a length in bytes, a multiple of " + VmProgram.PAGE_SIZE + " up to " + DEVICE_BYTES_MAX;
+    long length = in.number(2, what);
+    if (length < 1 || length > DEVICE_BYTES_MAX || length % VmProgram.PAGE_SIZE != 0) {
+      throw in.refused(2, what);
+    }
+    endOfLine(3);
+    deviceNames.put(name, devices.size());
+    devices.add(new DeviceDeclaration(name, length));
   }
 
   private void declareBarrier() throws ProgramException {
@@ -241,11 +262,11 @@ final class ProgramParser {
     if (found == null) {
       throw in.refused(0, in.is(0, "file") ? "a command; files are declared before the first process" : "a command");
     }
-    if (found == Op.MMAP_ANON || found == Op.MMAP_FILE) {
-      if (in.words() > 5 && !in.is(5, "anon") && !in.is(5, "file")) {
-        throw in.refused(5, "'anon' or 'file'");
+    if (found == Op.MMAP_ANON || found == Op.MMAP_FILE || found == Op.MMAP_DEVICE) {
+      if (in.words() > 5 && !in.is(5, "anon") && !in.is(5, "file") && !in.is(5, "device")) {
+        throw in.refused(5, "'anon', 'file' or 'device'");
       }
-      return in.is(5, "file") ? Op.MMAP_FILE : Op.MMAP_ANON;
+      return in.is(5, "file") ? Op.MMAP_FILE : in.is(5, "device") ? Op.MMAP_DEVICE : Op.MMAP_ANON;
     }
     return found;
   }
@@ -274,7 +295,24 @@ final class ProgramParser {
       }
       case BYTE_OFFSET -> command.value = below2To63(word, "an offset in the file");
       case PROT -> command.prot = prot(word);
-      case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS, ANON, OF_FILE -> command.choice = choice(operand, word);
+      case SHARING, INHERITANCE, ADVICE, SYNC_MODE, RESOURCE, ACCESS, ANON, OF_FILE, OF_DEVICE ->
+          command.choice = choice(operand, word);
+      case DEVICE -> {
+        Integer device = deviceNames.get(name(word, "the name of a device"));
+        if (device == null) {
+          throw in.refused(word, "a device that is declared");
+        }
+        if (!command.shared()) {
+          throw in.refused(word - 2, "'shared', as devices are");
+        }
+        command.id = device;
+      }
+      case DEVICE_OFFSET -> {
+        command.value = below2To63(word, "a page-aligned offset in the device");
+        if (command.value % VmProgram.PAGE_SIZE != 0) {
+          throw in.refused(word, "a page-aligned offset in the device, a multiple of " + VmProgram.PAGE_SIZE);
+        }
+      }
       case FILE -> command.id = file(word);
       case FILE_OFFSET -> {
         command.value = below2To63(word, "a page-aligned offset in the file");
@@ -290,6 +328,8 @@ final class ProgramParser {
         }
       }
       case FILE_LENGTH -> command.value = below2To63(word, "the length of a file in bytes");
+      case STACK_TOP -> command.value = stackTop(word);
+      case SIZE -> command.value = below2To63(word, "a number of bytes");
       case VALUE -> command.value = in.number(word, "a value");
       case TICKS -> command.value = below2To63(word, "a number of ticks");
       case PROCESS -> command.id = process(word);
@@ -301,6 +341,18 @@ final class ProgramParser {
         command.id = barrier;
       }
     }
+  }
+
+  /** Reads the address above a stack; the largest that there can be has room above the command's address. */
+  private long stackTop(int word) throws ProgramException {
+    long least = command.address + ResourceLimits.STACK_MAX;
+    String what = "a page-aligned address from 0x" + Long.toHexString(least) + " to 0x"
+        + Long.toHexString(VmProgram.USER_END);
+    long v = in.number(word, what);
+    if (v % VmProgram.PAGE_SIZE != 0 || v < least || v > VmProgram.USER_END) {
+      throw in.refused(word, what);
+    }
+    return v;
   }
 
   private long address(int word, int alignment) throws ProgramException {
@@ -345,7 +397,8 @@ final class ProgramParser {
         return words.length == 1 ? command.choice : i;
       }
     }
-    throw in.refused(word, operand == Operand.ANON ? "'anon' or 'file'" : "one of " + String.join(", ", words));
+    String expected = operand == Operand.ANON ? "'anon', 'file' or 'device'" : "one of " + String.join(", ", words);
+    throw in.refused(word, expected);
   }
 
   private int file(int word) throws ProgramException {
@@ -421,6 +474,7 @@ final class ProgramParser {
         sync.add(op, command.id, in.line());
       }
       case BARRIER, EXEC -> sync.add(op, command.id, in.line());
+      case IMAGE -> sync.add(Op.EXEC, command.id, in.line());
       case EXIT -> ended = true;
       default -> { }
     }

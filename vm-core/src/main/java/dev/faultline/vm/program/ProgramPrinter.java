@@ -31,6 +31,9 @@ public final class ProgramPrinter {
       out.append("file ").append(file.name()).append(' ').append(Long.toString(file.length()));
       out.append(file.seed() == 0 ? "" : " " + hex(file.seed())).append('\n');
     }
+    for (DeviceDeclaration device : program.devices()) {
+      out.append("device ").append(device.name()).append(' ').append(Long.toString(device.length())).append('\n');
+    }
     for (BarrierDeclaration barrier : program.barriers()) {
       out.append("barrier ").append(barrier.name()).append(' ').append(Integer.toString(barrier.parties()))
           .append('\n');
@@ -57,13 +60,14 @@ public final class ProgramPrinter {
         case PAGE_ADDRESS, WORD_ADDRESS, ADDRESS -> hex(command.address());
         case LENGTH, WORDS_LENGTH, BYTES -> hex(command.length());
         case PROT -> VmProt.toString(command.prot());
-        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, ACCESS -> operand.words()[command.choice()];
-        case ANON, OF_FILE -> operand.words()[0];
+        case SHARING, INHERITANCE, ADVICE, SYNC_MODE, RESOURCE, ACCESS -> operand.words()[command.choice()];
+        case ANON, OF_FILE, OF_DEVICE -> operand.words()[0];
         case FILE -> program.files().get(command.id()).name();
+        case DEVICE -> program.devices().get(command.id()).name();
         case PROCESS -> Long.toUnsignedString(program.processes().get(command.id()).pid());
         case BARRIER -> program.barriers().get(command.id()).name();
-        case FILE_OFFSET, BYTE_OFFSET, VALUE -> hex(command.value());
-        case FILE_LENGTH, TICKS -> Long.toString(command.value());
+        case FILE_OFFSET, DEVICE_OFFSET, BYTE_OFFSET, STACK_TOP, VALUE -> hex(command.value());
+        case FILE_LENGTH, SIZE, TICKS -> Long.toString(command.value());
       });
     }
     out.append('\n');

@@ -87,6 +87,7 @@ public final class ProgramRunner {
       case SUM -> printed(calls.sum(c.address(), c.length()), c, calls, out);
       case MMAP_ANON -> calls.mmapAnon(c.address(), c.length(), c.prot(), c.shared());
       case MMAP_FILE -> calls.mmapFile(c.address(), c.length(), c.prot(), c.shared(), c.id(), c.value());
+      case MMAP_DEVICE -> calls.mmapDevice(c.address(), c.length(), c.prot(), c.id(), c.value());
       case MUNMAP -> calls.munmap(c.address(), c.length());
       case MPROTECT -> calls.mprotect(c.address(), c.length(), c.prot());
       case MINHERIT -> calls.minherit(c.address(), c.length(), c.inheritance());
@@ -102,6 +103,12 @@ public final class ProgramRunner {
         out.flush();
         yield calls.exec();
       }
+      case IMAGE -> {
+        out.flush();
+        yield calls.image(c.address(), c.value());
+      }
+      case BRK -> calls.brk(c.address());
+      case LIMIT -> calls.limit(c.resource(), c.value());
       case FORK -> {
         out.flush();
         yield calls.fork(c.id());

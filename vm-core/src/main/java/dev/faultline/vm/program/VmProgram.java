@@ -32,15 +32,16 @@ public final class VmProgram implements Closeable {
 
   private final String source;
   private final List<FileDeclaration> files;
+  private final List<DeviceDeclaration> devices;
   private final List<BarrierDeclaration> barriers;
   private final List<ProcessSection> processes;
   private final Spool spool;
 
-  VmProgram(String source, List<FileDeclaration> files, List<BarrierDeclaration> barriers,
-      List<ProcessSection> processes,
-      Spool spool) {
+  VmProgram(String source, List<FileDeclaration> files, List<DeviceDeclaration> devices,
+      List<BarrierDeclaration> barriers, List<ProcessSection> processes, Spool spool) {
     this.source = source;
     this.files = List.copyOf(files);
+    this.devices = List.copyOf(devices);
     this.barriers = List.copyOf(barriers);
     this.processes = List.copyOf(processes);
     this.spool = spool;
@@ -153,6 +154,11 @@ public final class VmProgram implements Closeable {
   /** Returns the files that it declares or uses. */
   public List<FileDeclaration> files() {
     return files;
+  }
+
+  /** Returns the devices that it declares. */
+  public List<DeviceDeclaration> devices() {
+    return devices;
   }
 
   /** Returns the barriers that it declares. */

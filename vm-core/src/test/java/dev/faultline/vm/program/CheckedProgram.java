@@ -135,6 +135,7 @@ public final class CheckedProgram {
     MachineConfig machine = MachineConfig.builder()
         .cpus(cpus)
         .frames(frames)
+        .deviceFrames(KernelRun.deviceFrames(program, VmProgram.PAGE_SIZE))
         .tlbEntries(tlbEntries)
         .tickNanos(100_000)
         .diskBlocks(8L * swapPages + KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE))

@@ -176,8 +176,8 @@ class ProgramParserTest {
         mmap 0x1000 4096 rw private anon        | rw: expected a protection such as rw-, each letter or '-' in its place
         mmap 0x1000 4096 wr- private anon       | wr-: expected a protection such as rw-, each letter or '-' in its place
         mmap 0x1000 4096 rw- public anon        | public: expected one of private, shared
-        mmap 0x1000 4096 rw- private            | end of line: expected 'anon' or 'file'
-        mmap 0x1000 4096 rw- private anonymous  | anonymous: expected 'anon' or 'file'
+        mmap 0x1000 4096 rw- private            | end of line: expected 'anon', 'file' or 'device'
+        mmap 0x1000 4096 rw- private anonymous  | anonymous: expected 'anon', 'file' or 'device'
         mmap 0x1000 4096 rw- private anon 0     | 0: expected the end of the line
         mmap 0x1000 4096 rw- private file       | end of line: expected the name of a file
         mmap 0x1000 4096 rw- private file f     | end of line: expected a page-aligned offset in the file
@@ -224,7 +224,7 @@ class ProgramParserTest {
         hello                              | 1: hello: expected 'vmprogram 1' as the first line
         # c;vmprogram 1                    | 1: end of line: expected 'vmprogram 1' as the first line
         vmprogram 1                        | 1: end of file: expected 'process' and a section; a program has one process or more
-        vmprogram 1;load 0x1000            | 2: load: expected 'file' or 'barrier' to declare something, or 'process' to open the first section
+        vmprogram 1;load 0x1000            | 2: load: expected 'file', 'device' or 'barrier' to declare something, or 'process' to open the first section
         vmprogram 1;file                   | 2: end of line: expected the name of a file
         vmprogram 1;file f                 | 2: end of line: expected the length of a file in bytes
         vmprogram 1;file f 1 2 3           | 2: 3: expected the end of the line

@@ -155,7 +155,7 @@ final class Actor {
   }
 
   private void exec() {
-    line("exec");
+    line(program.options.segments() && random.nextInt(3) != 0 ? SegmentCommands.image() : "exec");
     layout = layout.empty();
     resumeParent();
   }

@@ -52,6 +52,10 @@ final class Commands {
       new FileCommands(actor).emit();
       return;
     }
+    if (options.segments() && random.nextInt(8) == 0) {
+      new SegmentCommands(random, actor::line).emit();
+      return;
+    }
     int dice = random.nextInt(100);
     if (dice < 16) {
       word("store");

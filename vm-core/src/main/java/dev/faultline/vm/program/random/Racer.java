@@ -37,7 +37,8 @@ final class Racer {
     PRIVATE_ANON,
     SHARED_ANON,
     PRIVATE_FILE,
-    SHARED_FILE
+    SHARED_FILE,
+    DEVICE
   }
 
   final int pid;
@@ -53,6 +54,9 @@ final class Racer {
   Racer(RacingPrograms program, int pid) {
     this(program, pid, new Kind[SLOTS]);
     Arrays.fill(slots, Kind.NOTHING);
+    if (program.options.segments()) {
+      line(SegmentCommands.image());
+    }
     for (int slot = 0; slot < SLOTS; slot++) {
       map(slot);
     }
@@ -87,6 +91,10 @@ final class Racer {
   }
 
   private void act() {
+    if (program.options.segments() && random.nextInt(8) == 0) {
+      new SegmentCommands(random, this::line).emit();
+      return;
+    }
     int dice = random.nextInt(1000);
     if (dice < 250) {
       line("store " + someWord() + " " + value(1));
@@ -208,7 +216,18 @@ final class Racer {
     return hex(address(someSlot()) + (long) first * PAGE) + " " + pages * PAGE;
   }
 
+  /** Maps the device, all of it or, seldom, more than there is. */
+  private void mapDevice(int slot) {
+    int pages = RacingPrograms.DEVICE_PAGES + (random.nextInt(8) == 0 ? 1 : 0);
+    line("mmap " + hex(address(slot)) + " " + pages * PAGE + " rw- shared device d 0");
+    slots[slot] = Kind.DEVICE;
+  }
+
   private void map(int slot) {
+    if (program.options.devices() && random.nextInt(5) == 0) {
+      mapDevice(slot);
+      return;
+    }
     Kind kind = Kind.values()[1 + random.nextInt(4)];
     String length = " " + (SLOT_PAGES - random.nextInt(2)) * PAGE;
     int prot = random.nextInt(8) == 0 ? VmProt.READ : VmProt.READ | VmProt.WRITE;
@@ -230,7 +249,7 @@ final class Racer {
       case 1, 2, 3 -> " copy";
       default -> " share";
     };
-    if (slots[slot] != Kind.SHARED_FILE || !how.equals(" copy") || program.unpromised) {
+    if ((slots[slot] != Kind.SHARED_FILE && slots[slot] != Kind.DEVICE) || !how.equals(" copy") || program.unpromised) {
       line("minherit " + hex(address(slot)) + " " + SLOT_PAGES * PAGE + how);
     }
   }

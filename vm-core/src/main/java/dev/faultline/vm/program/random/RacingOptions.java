@@ -9,11 +9,14 @@ package dev.faultline.vm.program.random;
  * @param truncation whether to use {@code truncate}; not with wiring: a fork that copies wired memory whose page a
  *     truncation took is a panic (docs/corrections.md, D59)
  * @param fileCalls whether to use {@code read} and {@code write}
+ * @param segments whether to use {@code image}, {@code brk}, {@code limit} and the stack
+ * @param devices whether to map a device
  */
 public record RacingOptions(
-    int processes, int commands, boolean wiring, boolean truncation, boolean fileCalls) {
+    int processes, int commands, boolean wiring, boolean truncation, boolean fileCalls, boolean segments,
+    boolean devices) {
   /** Small programs without wiring, truncation, and calls on files. */
-  public static final RacingOptions DEFAULT = new RacingOptions(5, 200, false, false, false);
+  public static final RacingOptions DEFAULT = new RacingOptions(5, 200, false, false, false, false, false);
 
   /** Checks the numbers, and that not both of wiring and truncation are asked for. */
   public RacingOptions {
@@ -32,21 +35,31 @@ public record RacingOptions(
 
   /** Returns these options with other sizes. */
   public RacingOptions sized(int newProcesses, int newCommands) {
-    return new RacingOptions(newProcesses, newCommands, wiring, truncation, fileCalls);
+    return new RacingOptions(newProcesses, newCommands, wiring, truncation, fileCalls, segments, devices);
   }
 
   /** Returns these options with wiring, and hence without truncation. */
   public RacingOptions wired() {
-    return new RacingOptions(processes, commands, true, false, fileCalls);
+    return new RacingOptions(processes, commands, true, false, fileCalls, segments, devices);
   }
 
   /** Returns these options with truncation, and hence without wiring. */
   public RacingOptions truncated() {
-    return new RacingOptions(processes, commands, false, true, fileCalls);
+    return new RacingOptions(processes, commands, false, true, fileCalls, segments, devices);
   }
 
   /** Returns these options, with read and write or not. */
   public RacingOptions withFileCalls(boolean on) {
-    return new RacingOptions(processes, commands, wiring, truncation, on);
+    return new RacingOptions(processes, commands, wiring, truncation, on, segments, devices);
+  }
+
+  /** Returns these options, with data segment, stack and limits or not. */
+  public RacingOptions withSegments(boolean on) {
+    return new RacingOptions(processes, commands, wiring, truncation, fileCalls, on, devices);
+  }
+
+  /** Returns these options, with a device or not. */
+  public RacingOptions withDevices(boolean on) {
+    return new RacingOptions(processes, commands, wiring, truncation, fileCalls, segments, on);
   }
 }

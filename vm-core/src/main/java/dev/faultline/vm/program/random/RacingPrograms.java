@@ -16,6 +16,7 @@ import java.util.SplittableRandom;
  */
 public final class RacingPrograms {
   static final int PAGE = 4096;
+  static final int DEVICE_PAGES = 3;
   private static final int FILE_PAGES_MAX = 6;
 
   final SplittableRandom random;
@@ -51,6 +52,9 @@ public final class RacingPrograms {
         declarations.append(" 0x").append(Long.toHexString(random.nextLong()));
       }
       declarations.append('\n');
+    }
+    if (options.devices()) {
+      declarations.append("device d ").append(DEVICE_PAGES * PAGE).append('\n');
     }
     waiting.add(new Racer(this, newPid()));
     for (Racer r = waiting.poll(); r != null; r = waiting.poll()) {

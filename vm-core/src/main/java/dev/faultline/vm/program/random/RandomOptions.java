@@ -14,12 +14,13 @@ package dev.faultline.vm.program.random;
  * @param truncation whether to use {@code truncate}, on files that only one process maps
  * @param residence whether to use {@code mincore}, whose result is anybody's guess
  * @param fileCalls whether to use {@code read} and {@code write}
+ * @param segments whether to use {@code image}, {@code brk}, {@code limit} and the stack; no host has them as the model
  */
 public record RandomOptions(int processes, int pages, int commands, boolean hostPortable, boolean wiring,
     boolean truncation,
-    boolean residence, boolean fileCalls) {
+    boolean residence, boolean fileCalls, boolean segments) {
   /** Small programs with all that has one right answer on the model. */
-  public static final RandomOptions DEFAULT = new RandomOptions(6, 48, 300, false, false, false, false, false);
+  public static final RandomOptions DEFAULT = new RandomOptions(6, 48, 300, false, false, false, false, false, false);
 
   /** Checks the numbers. */
   public RandomOptions {
@@ -37,26 +38,32 @@ public record RandomOptions(int processes, int pages, int commands, boolean host
   /** Returns these options with other sizes. */
   public RandomOptions sized(int newProcesses, int newPages, int newCommands) {
     return new RandomOptions(
-        newProcesses, newPages, newCommands, hostPortable, wiring, truncation, residence, fileCalls);
+        newProcesses, newPages, newCommands, hostPortable, wiring, truncation, residence, fileCalls, segments);
   }
 
   /** Returns these options, {@code hostPortable} or not. */
   public RandomOptions portable(boolean on) {
-    return new RandomOptions(processes, pages, commands, on, wiring, truncation, residence, fileCalls);
+    return new RandomOptions(processes, pages, commands, on, wiring, truncation, residence, fileCalls, segments);
   }
 
   /** Returns these options, with wiring or not. */
   public RandomOptions wired(boolean on) {
-    return new RandomOptions(processes, pages, commands, hostPortable, on, truncation, residence, fileCalls);
+    return new RandomOptions(processes, pages, commands, hostPortable, on, truncation, residence, fileCalls, segments);
   }
 
   /** Returns these options, with truncation or not. */
   public RandomOptions truncated(boolean on) {
-    return new RandomOptions(processes, pages, commands, hostPortable, wiring, on, residence, fileCalls);
+    return new RandomOptions(processes, pages, commands, hostPortable, wiring, on, residence, fileCalls, segments);
   }
 
   /** Returns these options, with read and write or not. */
   public RandomOptions withFileCalls(boolean on) {
-    return new RandomOptions(processes, pages, commands, hostPortable, wiring, truncation, residence, on);
+    return new RandomOptions(processes, pages, commands, hostPortable, wiring, truncation, residence, on, segments);
+  }
+
+  /** Returns these options, with data segment, stack and limits or not. */
+  public RandomOptions withSegments(boolean on) {
+    return new RandomOptions(
+        processes, pages, commands, hostPortable, wiring, truncation, residence, fileCalls, on);
   }
 }

@@ -45,6 +45,9 @@ public final class RandomPrograms {
     long base = BASES[random.nextInt(BASES.length)];
     Layout layout = new Layout(options.pages(), base, GAPS[random.nextInt(GAPS.length)]);
     Actor root = new Actor(this, newPid(), layout, first, null);
+    if (options.segments()) {
+      root.line(SegmentCommands.image());
+    }
     if (options.truncation()) {
       root.ownFile = file("t", true, first);
     }

@@ -12,11 +12,37 @@ import org.jspecify.annotations.Nullable;
 /** The regions of one address space, and what the calls do to them. Ranges are given by page-aligned ends. */
 final class AddressSpace {
   private final TreeMap<Long, Region> regions = new TreeMap<>();
+  Segments segments = new Segments(this);
 
   /** Maps {@code memory} from {@code offset} on, instead of what is there. */
   void map(long start, long end, int prot, boolean shared, Memory memory, long offset) {
     unmap(start, end);
     put(new Region(start, end, prot, shared ? Inheritance.SHARE : Inheritance.COPY, memory, offset));
+  }
+
+  /** Maps private zero-filled memory where nothing is mapped. */
+  void mapZeroes(long start, long end) {
+    map(start, end, VmProt.ALL, false, new Memory.Private(new Memory.Zeroes()), 0);
+  }
+
+  /** Returns whether nothing is mapped in the range. */
+  boolean isFree(long start, long end) {
+    return endBefore(end) <= start;
+  }
+
+  /** Returns where what is mapped below an address ends, 0 if nothing is. */
+  long endBefore(long address) {
+    Map.Entry<Long, Region> below = regions.lowerEntry(address);
+    return below == null ? 0 : below.getValue().end;
+  }
+
+  /** Returns how many bytes of the range's space are wired. */
+  long wiredBytes() {
+    long bytes = 0;
+    for (Region r : regions.values()) {
+      bytes += r.wired > 0 ? r.end - r.start : 0;
+    }
+    return bytes;
   }
 
   void unmap(long start, long end) {
@@ -143,6 +169,7 @@ final class AddressSpace {
    */
   AddressSpace fork() {
     AddressSpace child = new AddressSpace();
+    child.segments = segments.fork(child);
     for (Region r : regions.values()) {
       if (r.inheritance == Inheritance.NONE) {
         continue;

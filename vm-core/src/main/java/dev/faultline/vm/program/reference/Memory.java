@@ -74,6 +74,25 @@ abstract class Memory {
     }
   }
 
+  /** A device of constant length, all zeros at first. */
+  static final class OfDevice extends Memory {
+    private final long length;
+
+    OfDevice(long length) {
+      this.length = length;
+    }
+
+    @Override
+    boolean has(long offset) {
+      return offset < length;
+    }
+
+    @Override
+    long initial(long offset) {
+      return 0;
+    }
+  }
+
   /**
    * A file. Its last page is there whole; what lies beyond the end in it is zero until somebody stores there, and zero
    * again after a truncation.

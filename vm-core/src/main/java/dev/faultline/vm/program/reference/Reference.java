@@ -1,5 +1,6 @@
 package dev.faultline.vm.program.reference;
 
+import dev.faultline.vm.proc.ResourceLimits.Limit;
 import dev.faultline.vm.program.Access;
 import dev.faultline.vm.program.Command;
 import dev.faultline.vm.program.CommandCursor;
@@ -39,6 +40,7 @@ public final class Reference {
   private final SplittableRandom random;
   private final boolean inTurn;
   private final List<Memory.OfFile> files = new ArrayList<>();
+  private final List<Memory> devices = new ArrayList<>();
   private final Process[] processes;
   private final List<List<Process>> atBarrier = new ArrayList<>();
   private final List<String> lines = new ArrayList<>();
@@ -48,15 +50,17 @@ public final class Reference {
     final CommandCursor command;
     final List<String> lines = new ArrayList<>();
     AddressSpace space;
+    final Segments.Limits limits;
     /** The parent that is suspended until this process's exec or exit. */
     @Nullable Process suspended;
     boolean blocked;
     boolean done;
 
-    Process(int index, CommandCursor command, AddressSpace space) {
+    Process(int index, CommandCursor command, AddressSpace space, @Nullable Process parent) {
       this.index = index;
       this.command = command;
       this.space = space;
+      limits = new Segments.Limits(parent == null ? null : parent.limits);
     }
   }
 
@@ -67,6 +71,7 @@ public final class Reference {
     for (FileDeclaration file : program.files()) {
       files.add(new Memory.OfFile(file.length(), file.seed()));
     }
+    program.devices().forEach(d -> devices.add(new Memory.OfDevice(d.length())));
     processes = new Process[program.processes().size()];
     program.barriers().forEach(b -> atBarrier.add(new ArrayList<>()));
   }
@@ -83,7 +88,7 @@ public final class Reference {
 
   private ReferenceRun run() {
     List<Process> running = new ArrayList<>();
-    running.add(start(0, new AddressSpace()));
+    running.add(start(0, new AddressSpace(), null));
     int turn = 0;
     while (!running.isEmpty()) {
       turn = inTurn ? (turn + 1) % running.size() : random.nextInt(running.size());
@@ -109,8 +114,8 @@ public final class Reference {
     return new ReferenceRun(program, lines, perProcess, stuck);
   }
 
-  private Process start(int index, AddressSpace space) {
-    Process p = new Process(index, program.cursor(index), space);
+  private Process start(int index, AddressSpace space, @Nullable Process parent) {
+    Process p = new Process(index, program.cursor(index), space, parent);
     processes[index] = p;
     return p;
   }
@@ -144,12 +149,19 @@ public final class Reference {
         Memory file = files.get(c.id());
         p.space.map(start, end, c.prot(), c.shared(), c.shared() ? file : new Memory.Private(file), c.value());
       }
+      case MMAP_DEVICE -> {
+        if (c.value() > program.devices().get(c.id()).length() - (end - start)) {
+          return Reply.EINVAL;
+        }
+        p.space.map(start, end, c.prot(), true, devices.get(c.id()), c.value());
+      }
       case MUNMAP -> p.space.unmap(start, end);
       case MPROTECT -> p.space.protect(start, end, c.prot());
       case MINHERIT -> p.space.inherit(start, end, c.inheritance());
       case MADVISE, SLEEP -> { }
       case MLOCK -> {
-        return p.space.wire(start, end);
+        long locked = end - start + p.space.wiredBytes();
+        return locked > p.limits.of(Limit.MEMLOCK) ? Reply.ENOMEM : p.space.wire(start, end);
       }
       case MUNLOCK -> {
         return p.space.unwire(start, end);
@@ -174,15 +186,25 @@ public final class Reference {
       case WRITE -> {
         return write(p, c);
       }
-      case FORK -> start(c.id(), p.space.fork());
+      case FORK -> start(c.id(), p.space.fork(), p);
       case VFORK -> {
-        start(c.id(), p.space).suspended = p;
+        start(c.id(), p.space, p).suspended = p;
         p.blocked = true;
       }
       case EXEC -> {
         p.space = new AddressSpace();
         resumeParent(p);
       }
+      case IMAGE -> {
+        p.space = new AddressSpace();
+        p.space.segments = new Segments(p.space, c.address(), c.value());
+        p.space.segments.grow(c.value() - 1, p.limits.of(Limit.STACK));
+        resumeParent(p);
+      }
+      case BRK -> {
+        return p.space.segments.setBreak(c.address(), p.limits.of(Limit.DATA));
+      }
+      case LIMIT -> p.limits.set(c.resource(), c.value());
       case WAIT -> {
         Process child = processes[c.id()];
         if (child == null) {
@@ -207,7 +229,7 @@ public final class Reference {
     long sum = 0;
     for (long i = 0; i < words; i++) {
       long at = address + i * Long.BYTES;
-      Reply reply = p.space.check(at, write);
+      Reply reply = check(p, at, write);
       if (reply != Reply.OK) {
         return reply;
       }
@@ -231,12 +253,18 @@ public final class Reference {
     return Reply.OK;
   }
 
+  /** Returns what an access meets, after the stack has grown for it. */
+  private static Reply check(Process p, long address, boolean write) {
+    boolean ok = p.space.segments.grow(address, p.limits.of(Limit.STACK));
+    return ok ? p.space.check(address, write) : Reply.SIGSEGV;
+  }
+
   /** Reads the bytes, then stores them one by one; what is refused midway counts as far as it got. */
   private Reply read(Process p, Command c) {
     Memory.OfFile file = files.get(c.id());
     byte[] bytes = file.read(c.value(), c.length());
     int done = 0;
-    while (done < bytes.length && p.space.check(c.address() + done & -Long.BYTES, true) == Reply.OK) {
+    while (done < bytes.length && check(p, c.address() + done & -Long.BYTES, true) == Reply.OK) {
       p.space.storeByte(c.address() + done, bytes[done]);
       done++;
     }
@@ -247,7 +275,7 @@ public final class Reference {
   private Reply write(Process p, Command c) {
     byte[] bytes = new byte[(int) c.length()];
     int done = 0;
-    while (done < bytes.length && p.space.check(c.address() + done & -Long.BYTES, false) == Reply.OK) {
+    while (done < bytes.length && check(p, c.address() + done & -Long.BYTES, false) == Reply.OK) {
       bytes[done] = p.space.loadByte(c.address() + done);
       done++;
     }

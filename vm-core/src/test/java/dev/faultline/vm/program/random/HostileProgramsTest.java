@@ -46,12 +46,12 @@ class HostileProgramsTest {
     return switch ((int) Math.floorMod(seed, 8L)) {
       case 0 -> RacingPrograms.generate(seed, r.withFileCalls(true));
       case 2 -> RacingPrograms.generate(seed, r.truncated().withFileCalls(true));
-      case 4 -> RacingPrograms.generate(seed, r.wired().withFileCalls(true));
-      case 6 -> RacingPrograms.generate(seed, r.truncated());
+      case 4 -> RacingPrograms.generate(seed, r.wired().withFileCalls(true).withDevices(true));
+      case 6 -> RacingPrograms.generate(seed, r.truncated().withSegments(true));
       case 1 -> RandomPrograms.generate(seed, o.withFileCalls(true));
       case 3 -> RandomPrograms.generate(seed, o.truncated(true).withFileCalls(true));
       case 5 -> RandomPrograms.generate(seed, o.wired(true));
-      default -> RandomPrograms.generate(seed, o);
+      default -> RandomPrograms.generate(seed, o.withSegments(true));
     };
   }
 

@@ -54,7 +54,8 @@ class KernelAgreesTest {
   private static void assertAgree(int from, int to, Mode mode, int frames) throws Exception {
     RandomOptions d = RandomOptions.DEFAULT;
     List<RandomOptions> options = List.of(d, d.wired(true).truncated(true), d.sized(12, 100, 1200),
-        d.sized(3, 12, 100), d.truncated(true).withFileCalls(true), d.sized(12, 100, 1200).withFileCalls(true));
+        d.sized(3, 12, 100), d.truncated(true).withFileCalls(true), d.sized(12, 100, 1200).withFileCalls(true),
+        d.withSegments(true), d.wired(true).truncated(true).withFileCalls(true).withSegments(true));
     for (int seed = from; seed < to; seed++) {
       assertAgrees(seed, options.get(seed % options.size()), mode, seed % 8 < 4 ? 2 : 4, frames);
     }

@@ -29,8 +29,10 @@ class RacingProgramsTest {
   private static RacingOptions options(long seed) {
     RacingOptions d = RacingOptions.DEFAULT;
     List<RacingOptions> all = List.of(d, d.truncated(), d.wired(), d.truncated().sized(4, 400),
-        d.withFileCalls(true), d.truncated().withFileCalls(true), d.wired().withFileCalls(true));
-    return all.get((int) Math.floorMod(seed, 7L));
+        d.withFileCalls(true), d.truncated().withFileCalls(true), d.wired().withFileCalls(true),
+        d.withSegments(true), d.withDevices(true).withFileCalls(true),
+        d.wired().withDevices(true), d.wired().withFileCalls(true).withSegments(true));
+    return all.get((int) Math.floorMod(seed, (long) all.size()));
   }
 
   @Test
