@@ -72,9 +72,44 @@ final class OnlineInvariantsTest {
       Object cache = Broken.get(queues, "cache");
       Broken cached = new Broken().set(cache, "head", m).set(m, "dirty", 255);
       expect(w, "I-5", cached, online::checkCacheHead);
+      expect(w, "I-8", new Broken().add(Broken.get(queues, "active"), "length", 1_000), online::checkGauges);
+      expect(w, "I-18", new Broken().set(m, "actCount", 103), () -> online.checkFrame(m));
+      for (String field : new String[] {"wireCount", "holdCount", "pvFlags", "busyCount"}) {
+        expect(w, "I-3", new Broken().set(head, field, 1), () -> online.checkFrame(head));
+      }
+      expect(w, "I-3", new Broken().set(head, "object", o), () -> online.checkFrame(head));
+      expect(w, "I-1", new Broken().set(m, "pageqPrev", head), () -> online.checkFrame(m));
+      VmPage last = w.inKernel(() -> lastActive(w));
+      expect(w, "I-1", new Broken().set(last, "pageqPrev", null).set(last, "pageqNext", m), () -> online.checkFrame(last));
+      for (String field : new String[] {"busyCount", "wireCount", "holdCount", "bmapped", "pvFlags"}) {
+        Broken one = new Broken().set(cache, "head", m).set(m, "dirty", 0).set(m, "pvFlags", 0).set(m, field, 1);
+        expect(w, "I-5", one, online::checkCacheHead);
+      }
+      Broken invalid = new Broken().set(cache, "head", m).set(m, "dirty", 0).set(m, "pvFlags", 0).set(m, "valid", 0);
+      expect(w, "I-5", invalid, online::checkCacheHead);
+      expect(w, "I-4", new Broken().set(cache, "head", m).set(m, "object", null), online::checkCacheHead);
+      try (Broken b = new Broken().set(cache, "head", m).set(m, "dirty", 0).set(m, "pvFlags", 0)) {
+        assertThat(w.<@Nullable String>inKernel(online::checkCacheHead)).as("as it has to be").isNull();
+      }
+      expect(w, "I-9", new Broken().set(m, "object", w.space().mapSwap(20, 1).object(20)), () -> online.checkObject(o));
+      expect(w, "I-10", new Broken().add(o, "residentPageCount", -1), () -> online.checkObject(o));
       try (Broken b = new Broken().add(free, "freeCount", 1)) {
         assertThat(w.<List<String>>inKernel(() -> online.sample(4))).anySatisfy(x -> assertThat(x).startsWith("I-7"));
       }
+    }
+  }
+
+  private static VmPage lastActive(World w) {
+    VmPageQueues queues = w.kernel().pages().queues();
+    queues.lock.lock();
+    try {
+      VmPage m = queues.activeHeadLocked();
+      while (m.nextOnQueue() != null) {
+        m = m.nextOnQueue();
+      }
+      return m;
+    } finally {
+      queues.lock.unlock();
     }
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.faultline.hw.Pte;
 import dev.faultline.vm.base.Defect;
+import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.Mode;
@@ -168,6 +169,27 @@ final class WiringSwitchTest {
       assertThat(s.unwire(16, 3)).as("no count was left").isEqualTo(KernReturn.INVALID_ARGUMENT);
       assertThat(s.wire(16, 3)).isEqualTo(KernReturn.SUCCESS);
       assertThat(s.value(16)).isEqualTo(pagesThere == 0 ? 0 : 8);
+      assertThat(s.unwire(16, 3)).isEqualTo(KernReturn.SUCCESS);
+    }
+  }
+
+  /** With H-KILLWAIT the wiring waits on, its map locked, for memory that its own end would give back. */
+  @ParameterizedTest
+  @EnumSource(names = {"FIXED", "UP"})
+  void r36_wiringThatIsKilled_waitsOn_withTheSwitch(Mode mode) {
+    try (World w = World.builder().mode(mode).defect(Defect.H_KILLWAIT).build()) {
+      Space s = w.space().mapSwap(16, 3);
+      VmObject hoard = DecisionTests.hoard(w, w.kernel().config().thresholds().pageoutFreeMin());
+      World.Actor<KernReturn> a =
+          w.start("victim", () -> s.vmspace().map().pageable(s.at(16), s.at(19), false));
+      awaitMemoryWait(w, "victim");
+      long waits = w.kernel().events(Event.MEMORY_WAITS);
+      Victims.kill(w, "victim");
+      Awaitility.await().until(() -> w.kernel().events(Event.MEMORY_WAITS) > waits);
+      assertThat(a.isDone()).isFalse();
+      assertThat(w.inKernel(() -> s.vmspace().map().isIdle())).as("M is held still").isFalse();
+      DecisionTests.release(w, hoard);
+      assertThat(a.join()).as("as if nothing had happened").isEqualTo(KernReturn.SUCCESS);
       assertThat(s.unwire(16, 3)).isEqualTo(KernReturn.SUCCESS);
     }
   }

@@ -282,6 +282,29 @@ final class VmObjectLifeTest {
       allGone();
     }
 
+    /** vm_daemon's last step: all that are empty, wherever they are in the list, and no other. */
+    @Test
+    void dropEmptyCached_endsThoseWithoutPages_andNoOther() {
+      for (int empty = 0; empty < 4; empty++) { // a bit for each of two
+        List<VmObject> cached = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+          VmObject o = new StubVnode(bed).objectOf(8);
+          VmPage m = bed.put(o, 0, 0);
+          o.deallocate();
+          assertThat(o.isCached()).isTrue();
+          if ((empty >> i & 1) != 0) {
+            bed.locked(o, () -> bed.pages.free(m));
+          }
+          cached.add(o);
+        }
+        bed.objects.dropEmptyCached();
+        assertThat(cached).extracting(VmObject::isDead).containsExactly((empty & 1) != 0, (empty & 2) != 0);
+        assertThat(bed.objects.cachedCount()).isEqualTo(2 - Integer.bitCount(empty));
+        bed.objects.trimCache(0);
+      }
+      allGone();
+    }
+
     @Test
     void storesDuringTheCleaning_areCleanedToo() {
       StubVnode v = new StubVnode(bed);
