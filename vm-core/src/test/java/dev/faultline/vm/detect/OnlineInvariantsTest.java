@@ -80,7 +80,8 @@ final class OnlineInvariantsTest {
       expect(w, "I-3", new Broken().set(head, "object", o), () -> online.checkFrame(head));
       expect(w, "I-1", new Broken().set(m, "pageqPrev", head), () -> online.checkFrame(m));
       VmPage last = w.inKernel(() -> lastActive(w));
-      expect(w, "I-1", new Broken().set(last, "pageqPrev", null).set(last, "pageqNext", m), () -> online.checkFrame(last));
+      Broken bent = new Broken().set(last, "pageqPrev", null).set(last, "pageqNext", m);
+      expect(w, "I-1", bent, () -> online.checkFrame(last));
       for (String field : new String[] {"busyCount", "wireCount", "holdCount", "bmapped", "pvFlags"}) {
         Broken one = new Broken().set(cache, "head", m).set(m, "dirty", 0).set(m, "pvFlags", 0).set(m, field, 1);
         expect(w, "I-5", one, online::checkCacheHead);

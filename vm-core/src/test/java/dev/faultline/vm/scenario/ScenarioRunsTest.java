@@ -24,7 +24,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Every scenario ends as its check wants it, by whatever order its actors run in: one after another from either end,
- * (the next begins when the one before has ended, or waits for memory) and at once on real threads. The engines of the modules above look for the rarer schedules.
+ * (the next begins when the one before has ended, or waits for memory) and at once on real threads. The engines of the
+ * modules above look for the rarer schedules.
  */
 @Timeout(value = 60, unit = TimeUnit.SECONDS)
 class ScenarioRunsTest {
