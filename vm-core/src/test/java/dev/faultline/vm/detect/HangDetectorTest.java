@@ -2,6 +2,7 @@ package dev.faultline.vm.detect;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.faultline.hw.DiskProfile;
 import dev.faultline.hw.MachineConfig;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.ThreadStrands;
@@ -10,8 +11,10 @@ import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.page.VmPage;
+import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.sync.InterruptContext;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.MapLock;
@@ -101,6 +104,44 @@ final class HangDetectorTest {
     start(k, 3, () -> k.domain().sleepQueues().sleepOn(never, null, "lost"));
     Finding f = awaitFinding(new HangDetector(k, () -> 0), Duration.ofSeconds(10));
     assertThat(f.message()).startsWith("I-58 all threads wait");
+  }
+
+  /** But before that pass it may be the one that helps. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void look_sleeperBesideADaemonWithAPeriod_isNotReported_beforeItsPass(Mode mode) {
+    Kernel k = boot(mode, DaemonOptions.DEFAULT.withSyncTicks(1_000_000));
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(never, null, "lost"));
+    Awaitility.await().pollInSameThread().until(() -> WaitForGraph.of(k.domain()).waits().size() == 2);
+    assertNothingFound(k);
+  }
+
+  private static void assertNothingFound(Kernel k) {
+    HangDetector d = new HangDetector(k, () -> 0);
+    for (int i = 0; i < 10; i++) {
+      assertThat(d.look(System.nanoTime())).isNull();
+      Strand.current().parkNanos(3_000_000);
+    }
+  }
+
+  /** A disk that is busy will wake whoever waits for it, as long as it is not busy for ever. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void look_sleeperForABusyDisk_isNotReported(Mode mode) {
+    MachineConfig machine = MachineConfig.builder().cpus(2).frames(64).diskBlocks(64)
+        .disk(new DiskProfile("slow", 300_000_000, 0, 0, 0, 1, DiskProfile.Order.FIFO, false)).build();
+    Kernel k = new Kernel(KernelConfig.builder(machine).mode(mode).build(), STRANDS);
+    kernel = k;
+    k.domain().strands().attach("test");
+    Vnode file = k.call("create", () -> k.volume().create("f", 4096, 1));
+    k.run("boot", () -> k.processes().start(3, t -> {
+      k.processes().systemCalls().memory().mmapFile(t, 0x10000, 4096, VmProt.READ, true, file, 0);
+      t.access().load(0x10000);
+    }));
+    Awaitility.await().pollInSameThread().until(() -> !k.machine().disk().idle()
+        && WaitForGraph.of(k.domain()).waits().size() == 1);
+    assertNothingFound(k);
+    assertThat(k.processes().awaitEnd(Duration.ofSeconds(10).toNanos())).isTrue();
   }
 
   @ParameterizedTest

@@ -159,6 +159,53 @@ final class MapTrimmerTest {
     }
   }
 
+  /** What somebody holds, owns or has in a buffer stays, and so does what is not this address space's. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void pagesInOtherHands_stay(Mode mode) {
+    try (World w = World.builder().mode(mode).ownership(false).build()) {
+      Space s = w.space().mapSwap(AT, 5);
+      for (int i = 0; i < 5; i++) {
+        s.write(AT + i, i);
+      }
+      VmObject o = s.object(AT);
+      assertThat(o).isNotNull();
+      w.inKernel(o::reference);
+      Space other = w.space().mapObject(o, 0, AT, 5);
+      assertThat(other.read(AT + 3)).isEqualTo(KernReturn.SUCCESS);
+      w.inKernel(() -> s.vmspace().pmap().remove(s.at(AT + 3), s.at(AT + 4)));
+      VmPage held = page(w, s, 0);
+      VmPage busy = page(w, s, 1);
+      VmPage listed = page(w, s, 2);
+      w.inKernel(() -> {
+        w.kernel().pages().queues().addHold(held, 1);
+        o.lock.lock();
+        busy.setBusy(this);
+        listed.addBmapped(1);
+        o.lock.unlock();
+      });
+      for (int i = 0; i <= 2 * AGES; i++) {
+        trim(w, s, 0, false);
+      }
+      assertThat(s.vmspace().pmap().extract(s.at(AT))).as("held").isNotNegative();
+      assertThat(s.vmspace().pmap().extract(s.at(AT + 1))).as("busy").isNotNegative();
+      assertThat(s.vmspace().pmap().extract(s.at(AT + 2))).as("in a buffer").isNotNegative();
+      assertThat(resident(other)).as("the other's").isEqualTo(1);
+      assertThat(resident(s)).isEqualTo(3);
+      w.inKernel(() -> {
+        w.kernel().pages().queues().addHold(held, -1);
+        o.lock.lock();
+        w.kernel().pages().wakeup(busy, this);
+        listed.addBmapped(-1);
+        o.lock.unlock();
+      });
+      for (int i = 0; i <= 2 * AGES; i++) {
+        trim(w, s, 0, false);
+      }
+      assertThat(resident(s)).isZero();
+    }
+  }
+
   private static void pip(VmObject o, int n) {
     o.lock.lock();
     if (n > 0) {
