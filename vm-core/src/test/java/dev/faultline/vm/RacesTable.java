@@ -44,6 +44,7 @@ final class RacesTable {
   private static final String WAIT = "MemoryWaitDefectsTest#";
   private static final String STORM = "ForkTreeStormTest#treesOfForks_keepTheirWordsAndReferences";
   private static final String NO_SWITCH = "no switch: without the lock it is NAIVE mode";
+  private static final String BY_HAND = "; with the step taken out by hand the tests fail";
 
   static final List<Race> RACES = List.of(
       race("R1", "KThread.count", "SyncDefectsTest#counters_plain_loseCounts_onTwoProcessors_butNotOnOne, "
@@ -84,11 +85,12 @@ final class RacesTable {
       race("R13", "VmFault.search", SWITCHES_OF_FAULTS + "r13_pipOrder_walksOnIntoAnObjectThatIsGone, "
           + "R13_RenameAgainstWalk", SWITCHES_OF_FAULTS + "r13_pipOrder_walksOnIntoAnObjectThatIsGone, " + STORM, ""),
       race("R14", "DevicePager.getPages", "", "DevicePagerTest#r14_twoFaultersOnOnePage_endWithTheSameOne, "
-          + "DevicePagerTest#r14_manyFaulters_whileMappingsComeAndGo", NO_SWITCH),
+          + "DevicePagerTest#r14_manyFaulters_whileMappingsComeAndGo", NO_SWITCH + BY_HAND),
       race("R15", "VmFault.callPager", "WiringSwitchTest#r15_steal_takesAPageThatSomebodyElseOwns",
           "WiringSwitchTest#r15_steal_takesAPageThatSomebodyElseOwns", ""),
       race("R16", "VmFault.copyUp", FAMILY, "FamilyTest#modelChecked, " + STORM, ""),
-      race("R17", "ObjectPages.clean", "", "ObjectPagesTest#clearsTheFlagFirst_andWaitsForBusyPages", NO_SWITCH),
+      race("R17", "ObjectPages.clean", "", "ObjectPagesTest#clearsTheFlagFirst_andWaitsForBusyPages",
+          NO_SWITCH + BY_HAND),
       race("R18", "VmObjects.collapseFromBelow", FAMILY + ", R18_ExitAgainstCow",
           "DeallocateFromBelowTest#dropsOnlyThePin_whenTheShadowHasLeftTheObject, "
               + "DeallocateFromBelowTest#startsOver_asLongAsTheShadowIsLocked, " + STORM,
@@ -96,7 +98,8 @@ final class RacesTable {
       race("R19", "VmObjects.persist, VmObjects.trimCache", "",
           "VmObjectLifeTest#revivalDuringTheCleaning_isSeen, "
               + "VmObjectLifeTest#manyUsersOfOneFile_neverMeetADeadOrDoublyListedObject",
-          NO_SWITCH),
+          NO_SWITCH + "; without the second look at the references both tests fail. Without that of the cache's trim "
+              + "neither does"),
       race("R20", "Collapse.qcollapse", SWITCHES_OF_FAULTS + "r20_qcoll_takesAPlaceholderForAPage",
           SWITCHES_OF_FAULTS + "r20_qcoll_takesAPlaceholderForAPage, CollapseTest#aPlaceholder_hidesNothing", ""),
       race("R21", "VmFault.copyUp", SWITCHES_OF_FAULTS + "r21_cowClean_losesACopyThatNobodyDirtied",
@@ -105,7 +108,8 @@ final class RacesTable {
           "WiringSwitchTest#copyentClean_losesTheChildsMemory", ""),
       race("R22", "PageoutScan.scanInactive", "",
           "PageoutScanTest#pagesOfAnObjectThatIsLocked_areRotated_theRestIsDone",
-          "nobody saves a next page that could go stale: each turn takes the head"),
+          "nobody saves a next page that could go stale: each turn takes the head; without the rotation the test "
+              + "fails"),
       race("R23", "PmapModule.removeAllButWired, Pmap.unwire, VmFaultWire.wire",
           "WiringDecisionTest#d56_withStealWired_unwireMissesWhatACopyTook, "
               + "WiringSwitchTest#unwire0_ofAPageThatCameBackByAnOrdinaryFault",
@@ -124,13 +128,14 @@ final class RacesTable {
           "MappingsTest#lookingFirstAndRemovingLaterIsFound, R26_EnterAgainstRemoval",
           "PmapStepTest#anotherOperation_mayComeInAnywhere, MappingsTest#modelChecked", ""),
       race("R27", "VnodePager.setSize", "", "VnodePagerTest#shrinking_waitsForTheBusyPageWhoseTailItZeroes, "
-          + "VnodePagerTest#shrinking_waitsForPagesInIo", NO_SWITCH),
+          + "VnodePagerTest#shrinking_waitsForPagesInIo", NO_SWITCH + BY_HAND),
       race("R28", "VnodePager.objectOf", "", "VnodePagerTest#objectOf_waitsForADyingObject_thenMakesANewOne",
-          "no switch: the model's memory is never reused, so nothing stale could be read"),
+          "no switch: the model's memory is never reused, so nothing stale could be read; whoever takes what it saw "
+              + "before the sleep fails the test"),
       race("R29", "DeferredReleases.runIfUnlocked, VmFault.verifyMap", "",
           "DeferredReleasesTest#unmapping_waitsForThePagein_withTheMapFree, "
               + "DeferredReleasesTest#underTwoMapLocks_nothingIsGivenUpBeforeTheOuterOneIsReleased",
-          "a deadlock that no switch brings back"),
+          "a deadlock that no switch brings back; with releases not put off the tests fail"),
       race("R30", "VmFault.verifyMap", SWITCHES_OF_FAULTS + "r30_secondLookup_neverWaitsForTheMap",
           SWITCHES_OF_FAULTS + "r30_secondLookup_neverWaitsForTheMap, "
               + "MapWiringTest#faultsWithinWiring_lookUp_pastAQueuedWriter",
@@ -143,13 +148,14 @@ final class RacesTable {
       race("R33", "VmMap.mapFixed", "MmapStepTest#inSteps_anotherThreadMayWrite_whatIsMappedReadOnly, "
           + "MmapStepTest#replacing_leavesNoGap_butInSteps", "VmMapRaceTest#mapFixed_isOneStep_toEverybodyElse", ""),
       race("R34", "VmFault.verifyMap", "", SWITCHES_OF_FAULTS + "r34_wiringMeanwhile_startsTheFaultOver",
-          "no switch: the check of Mach, which the seed lacks"),
+          "no switch: the check of Mach, which the seed lacks. Without it the test counts one retry instead of three"),
       race("R35", "VmFault.enter, VmPageQueues.activate", "PageQueuesTest#activatingInTwoStepsIsFound, "
           + "R35_TwoActivations", "PageQueuesTest#modelChecked", ""),
-      race("R36", "VmFaultWire.wire, VmFaultWire.copyEntry", "",
+      race("R36", "VmFaultWire.wire, VmFaultWire.copyEntry",
+          "WiringSwitchTest#r36_wiringThatIsKilled_waitsOn_withTheSwitch",
           "WiringSwitchTest#r36_wiringThatIsKilled_takesBackWhatItDid, "
               + "WiringSwitchTest#r36_forkThatIsKilled_dropsTheHalfBuiltChild",
-          "shown with H-KILLWAIT"),
+          "shown with H-KILLWAIT for wiring; a fork waits in the same place of the free list"),
       race("R37", "VmFault.absentAfterAll, VmFault.foldModified",
           "BufferCacheTest#partialPage_overAHole_losesItsBytes_withTheSwitch",
           "BufferCacheTest#partialPage_overAHole_isMappedWithItsBytes, "
@@ -160,9 +166,11 @@ final class RacesTable {
       race("R39", "SwapPager.written", "SwapPagerTest#failedPut_leavesTheBlockValid_withSwErr",
           "SwapPagerTest#failedSyncPut_leavesThePageDirtyAndItsBlockInvalid", ""),
       race("R40", "ResidentPages.wakeup", "", "ResidentPagesTest#whoWantsABusyPage_isWoken",
-          "no kernel page is un-busied in another way"),
+          "no kernel page is un-busied in another way; without its wakeup the test fails"),
       race("R41", "Vmspace.share, VmMap.awaitSoleReference", "",
-          "VmMapTest#aSharedOne_livesUntilItsLastUser_andExecLeavesItToTheOther", "no switch: atomic counts"),
+          "VmMapTest#aSharedOne_livesUntilItsLastUser_andExecLeavesItToTheOther, "
+              + "VmMapTest#free_waitsForWhoeverBorrowsTheMap",
+          "no switch: atomic counts; without the count, or the wait, a test fails"),
       race("R42", "KThread.count", "R01_StripedCounters",
           "SyncDefectsTest#counters_plain_loseCounts_onTwoProcessors_butNotOnOne",
           "each thread has counters of its own"));

@@ -204,7 +204,7 @@ final class HangDetectorTest {
     assertThat(found).isNull();
   }
 
-  /** A fault that begins with a retry, or a count between two others, makes a sum below 0: patience begins there too. */
+  /** A fault that begins with a retry, or a count between two others, makes a sum below 0: patience begins there. */
   @Test
   void look_fewerFaultsThanRetries_isNoReasonForHaste() {
     Kernel k = boot(Mode.FIXED);
