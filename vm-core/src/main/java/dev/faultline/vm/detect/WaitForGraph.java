@@ -145,7 +145,7 @@ public final class WaitForGraph {
       return null;
     }
     Strand owner = lock.owner();
-    if (owner == null) {
+    if (owner == null || owner == t.strand()) { // its own: it has just been granted the lock
       return null;
     }
     KThread holder = (KThread) owner.context;

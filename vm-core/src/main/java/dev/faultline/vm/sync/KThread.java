@@ -295,10 +295,13 @@ public class KThread {
     return rest == null || (sleepingOn == rest && sleepEnd == 0);
   }
 
-  /** Returns whether this is a daemon that has nothing to do until its time has come; a snapshot. */
+  /**
+   * Returns whether this is a daemon that has nothing to do until its time has come; a snapshot. The page daemon is
+   * none: it pauses between passes of one piece of work, and only after several that were in vain does it kill.
+   */
   public final boolean isDaemonBetweenPeriods() {
     Channel rest = restChannel;
-    return rest != null && sleepingOn == rest && sleepEnd != 0;
+    return rest != null && sleepingOn == rest && sleepEnd != 0 && !isPageDaemon();
   }
 
   /** Returns whether faults of this thread are counted as a process's (D47): not a daemon's. */

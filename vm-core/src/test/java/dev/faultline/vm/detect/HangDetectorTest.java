@@ -144,6 +144,38 @@ final class HangDetectorTest {
     assertThat(k.processes().awaitEnd(Duration.ofSeconds(10).toNanos())).isTrue();
   }
 
+  /** The page daemon pauses for a tick between passes, and may make several in vain before it kills. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void look_sleeperBesideThePageDaemon_isNotReported_whileThatTries(Mode mode) {
+    Kernel k = boot(mode);
+    AtomicBoolean done = new AtomicBoolean();
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(never, null, "lost"));
+    k.domain().start("pagedaemon", () -> passes(k, done));
+    HangDetector d = new HangDetector(k, () -> 0);
+    Awaitility.await().pollInSameThread().pollInterval(Duration.ofMillis(2)).until(() -> {
+      boolean before = done.get();
+      found = d.look(System.nanoTime());
+      return found != null || before;
+    });
+    assertThat(found).isNull();
+  }
+
+  private void passes(Kernel k, AtomicBoolean done) {
+    NamedChannel rest = new NamedChannel("rest", 9);
+    KThread t = new KThread(k.domain(), "pagedaemon", true);
+    t.restsOn(rest);
+    k.domain().began();
+    k.domain().token().enter();
+    for (int i = 0; i < 12; i++) {
+      k.domain().sleepQueues().sleepOn(rest, null, "pgpause", 1);
+    }
+    done.set(true);
+    k.domain().sleepQueues().wakeup(never);
+    k.domain().token().leave();
+    t.end();
+  }
+
   @ParameterizedTest
   @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
   void look_twoLocksInOppositeOrder_isReportedWithTheCycle(Mode mode) {
