@@ -405,7 +405,7 @@ public final class VnodePager implements Pager {
   /**
    * Keeps room on the disk for the pages that the bytes [from, to) of a file lie in, which may be beyond its end. Where
    * they lie is decided when they are written. Caller holds V, and calls {@link #trim} if the file does not become as
-   * long in the end.
+   * long in the end. Room for a hole within the file stays the hole's, even if what was to be written fails.
    *
    * @return false if the disk is full
    */

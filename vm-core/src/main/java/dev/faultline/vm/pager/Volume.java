@@ -103,10 +103,10 @@ public final class Volume {
       if (files.containsKey(name)) {
         throw new IllegalArgumentException("file " + name + ": there is one of that name");
       }
-      if (needed > end - next) {
-        long room = (end - next) * (long) pageSize;
+      int fit = Math.min(end - next, room - promised); // in one piece, and not what holes were promised
+      if (needed > fit) {
         throw new IllegalArgumentException(
-            "file " + name + " of " + length + " bytes: the disk has room for " + room + " more");
+            "file " + name + " of " + length + " bytes: the disk has room for " + fit * (long) pageSize + " more");
       }
       Vnode v = new Vnode(domain, name, inOrder.size(), length);
       if (needed > 0) {
