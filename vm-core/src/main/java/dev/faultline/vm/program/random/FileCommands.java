@@ -93,7 +93,8 @@ final class FileCommands {
     int page = random.nextInt(layout.size());
     int at = random.nextInt(Layout.PAGE);
     at = random.nextInt(3) == 0 ? at : at & -8;
-    boolean grows = write && offset + bytes > file.length; // a host may make it longer, and then find the bytes refused
+    // Counts as longer from here on, so it must not be refused; a host may even make it longer, and refuse then.
+    boolean grows = write && offset + bytes > file.length;
     if (!isFree(file, page, at, bytes, write, !grows)) {
       return false;
     }

@@ -8,7 +8,9 @@ import dev.faultline.vm.program.VmProgram;
 import dev.faultline.vm.program.reference.Reference;
 import dev.faultline.vm.program.reference.ReferenceRun;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.Tag;
@@ -54,6 +56,40 @@ class RandomProgramsTest {
     for (int seed = 1000; seed < 1200; seed++) {
       assertOneRightAnswer(seed, options);
     }
+  }
+
+  /**
+   * The generator takes a file that is written past its end for longer from there on, and stores up to the new end; if
+   * the write were refused, that would be past the end, where nothing is kept for sure.
+   */
+  @Test
+  void writesPastTheEndOfAFile_areNotRefused() throws Exception {
+    RandomOptions options = RandomOptions.DEFAULT.sized(1, 48, 300).truncated(true).withFileCalls(true);
+    int growing = 0;
+    for (int seed = 0; seed < 200; seed++) {
+      String text = RandomPrograms.generate(seed, options);
+      List<String> output;
+      try (VmProgram p = VmProgram.of(text)) {
+        output = Reference.run(p).lines();
+      }
+      Map<String, Long> lengths = new HashMap<>();
+      List<String> commands = text.lines().toList();
+      for (int i = 0; i < commands.size(); i++) {
+        String[] words = commands.get(i).split(" ", -1);
+        if (words[0].equals("file") || words[0].equals("truncate")) {
+          lengths.put(words[1], Long.decode(words[2]));
+        } else if (words[0].equals("write")) {
+          long end = Long.decode(words[2]) + Long.decode(words[4]);
+          if (end > lengths.get(words[1]) && !words[4].equals("0")) {
+            growing++;
+            lengths.put(words[1], end);
+            int line = i + 1;
+            assertThat(output).as("seed %d", seed).noneMatch(o -> o.endsWith(" " + line + " write = EFAULT"));
+          }
+        }
+      }
+    }
+    assertThat(growing).isGreaterThan(100);
   }
 
   @Test
