@@ -52,7 +52,7 @@ final class FreeTrial {
       if (stuck != null) {
         return stuck;
       }
-      w.settle();
+      w.settle(() -> awaitRest(w.kernel()));
       return null;
     } catch (Throwable t) { // a panic, a broken check, whatever a torn structure leads to
       return text(t);
@@ -77,10 +77,13 @@ final class FreeTrial {
     if (t != null) {
       return text(t);
     }
-    if (!isAlone(k) && !Quiescence.await(k, PATIENCE_NANOS)) {
-      return whyStuck(k, "the kernel does not come to rest");
-    }
     return null;
+  }
+
+  private void awaitRest(Kernel k) {
+    if (!isAlone(k) && !Quiescence.await(k, PATIENCE_NANOS)) {
+      throw new ScenarioWorld.Broken(whyStuck(k, "the kernel does not come to rest"));
+    }
   }
 
   /** Waits for an actor's end; not for long where another died, perhaps with its locks. */

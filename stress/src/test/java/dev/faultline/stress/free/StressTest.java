@@ -37,6 +37,14 @@ final class StressTest {
     }
   }
 
+  /** The check's own fault makes the page daemon write, and a request is out: no I-46 until the kernel is at rest. */
+  @Test
+  void checkThatGivesTheDaemonWork_isFollowedByRest() throws InterruptedException {
+    Scenario s = Scenarios.named("memory-daemon");
+    assertThat(s).isNotNull();
+    assertThat(run(s, Mode.FIXED, 600).found()).isNull();
+  }
+
   @Test
   void anythingThatAnActorThrows_isAFinding() throws InterruptedException {
     Scenario two = Scenarios.all().get(0);

@@ -225,8 +225,19 @@ public final class ScenarioWorld {
     kernel.run("scenario", body);
   }
 
-  /** Judges the world at its end, and ends it. The caller is a strand; all actors have ended. */
+  /** Judges the world at its end, and ends it. The caller is a strand; all actors have ended, and nobody else runs. */
   public void settle() {
+    settle(() -> {});
+  }
+
+  /**
+   * Judges the world at its end, and ends it. As {@link #settle()}, but the kernel's own threads may run meanwhile: the
+   * faults of the check can give the page daemon work, and the invariants are those of a kernel at rest.
+   *
+   * @param rest returns when the kernel is at rest, or throws
+   */
+  public void settle(Runnable rest) {
+    rest.run();
     look();
     Runnable c = check;
     if (c != null) {
@@ -238,6 +249,7 @@ public final class ScenarioWorld {
     for (AddressSpace s : new ArrayList<>(spaces)) {
       s.free();
     }
+    rest.run();
     look();
     kernel.close();
   }

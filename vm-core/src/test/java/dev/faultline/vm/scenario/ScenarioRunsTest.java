@@ -65,8 +65,7 @@ class ScenarioRunsTest {
       List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
       runActors(w, order, failures);
       assertThat(failures).isEmpty();
-      assertThat(Quiescence.await(w.kernel(), PATIENCE.toNanos())).as("comes to rest").isTrue();
-      w.settle();
+      w.settle(() -> assertThat(Quiescence.await(w.kernel(), PATIENCE.toNanos())).as("comes to rest").isTrue());
     } finally {
       strands.detach();
     }
