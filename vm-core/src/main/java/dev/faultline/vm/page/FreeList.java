@@ -507,7 +507,7 @@ public final class FreeList implements Subject {
     lock.unlock();
   }
 
-  /** Lets a sleeping daemon see that it is to end; one that never started will not. */
+  /** Lets a sleeping daemon see that it is to end; one that never started will not. The caller is in the kernel. */
   public void stopDaemon() {
     lock.lock();
     try {

@@ -107,8 +107,10 @@ public final class PageoutDaemon {
    * in the kernel.
    */
   public void shutdown() {
+    domain.token().enter(); // in UP mode F is none: this keeps us out from the daemon's last look to its sleep
     shutdown = true;
     freeList.stopDaemon();
+    domain.token().leave();
     Strand s = strand;
     if (s != null) {
       domain.strands().join(s);
