@@ -1,16 +1,24 @@
 package dev.faultline.stress.cli;
 
+import dev.faultline.stress.matrix.Cell;
+import dev.faultline.stress.matrix.CellProcess;
+import dev.faultline.stress.matrix.Engine;
 import dev.faultline.stress.matrix.Matrix;
-import dev.faultline.stress.matrix.Matrix.Cell;
 import dev.faultline.stress.matrix.MatrixText;
-import dev.faultline.vm.base.Defect;
+import dev.faultline.stress.matrix.Variant;
 import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
 import java.io.PrintWriter;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -24,26 +32,28 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Runs every scenario under the explorer and under stress, on the correct kernel and on kernels with a defect,",
-      "and prints a page of executions and times to the first finding. Ends 1 if the correct kernel has a finding."
+      "Runs scenarios under engines, on the correct kernel and on broken ones, within a budget of time, and prints",
+      "a page of executions and times to the first finding. Ends 1 if the correct kernel has a finding."
     })
 final class MatrixCommand implements Callable<Integer> {
-  @Option(names = "--budget", paramLabel = "S", defaultValue = "0.2", description = "Seconds a cell, exploring (0.2).")
-  private double budget;
+  private static final long PATIENCE_NANOS = 15_000_000_000L; // stress calls it a hang after ten seconds
 
-  @Option(
-      names = "--stress-budget",
-      paramLabel = "S",
-      defaultValue = "2",
-      description = "Seconds a cell under stress (2); only where the explorer found something.")
-  private double stressBudget;
+  @Option(names = "--budget", paramLabel = "TIME", defaultValue = "10m",
+      converter = JcstressCommand.DurationText.class,
+      description = "Time for all of it, such as 90s, 10m or 2h (${DEFAULT-VALUE}).")
+  private Duration budget = Duration.ofMinutes(10);
 
-  @Option(names = "--scenario", paramLabel = "NAME", description = "Only this one; may be given more than once.")
-  private List<String> names = new ArrayList<>();
+  @Option(names = "--scenarios", paramLabel = "NAME", split = ",",
+      description = "Only these, with commas between them; see 'faultline scenarios'.")
+  private List<String> scenarios = new ArrayList<>();
 
-  @Option(names = "--defect", paramLabel = "NAME",
-      description = "Only this one; may be given more than once.")
+  @Option(names = "--defects", paramLabel = "NAME", split = ",",
+      description = "Only these broken kernels, beside the correct one; NAIVE is the seed without locks.")
   private List<String> defects = new ArrayList<>();
+
+  @Option(names = "--engines", paramLabel = "NAME", split = ",",
+      description = "Only these: explorer, stress.")
+  private List<String> engines = new ArrayList<>();
 
   @Spec private CommandSpec spec;
 
@@ -51,35 +61,85 @@ final class MatrixCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    if (budget <= 0 || stressBudget <= 0) {
-      throw new ParameterException(spec.commandLine(), "--budget " + budget + ", --stress-budget " + stressBudget
-          + ": must be more than 0");
-    }
-    List<Scenario> scenarios =
-        names.isEmpty() ? Scenarios.all() : names.stream().map(n -> ScenariosCommand.named(spec, n)).toList();
-    List<Defect> tried =
-        defects.isEmpty()
-            ? Stream.of(Defect.values()).filter(d -> !Defect.defaults().contains(d)).toList()
-            : List.copyOf(ScenariosCommand.defects(spec, defects));
+    List<String> names = scenarios();
+    List<Variant> variants = variants();
+    Set<Engine> wanted = engines();
     Progress progress = new Progress(spec.commandLine().getErr(), Terminal.isStandardError());
-    int workers = Runtime.getRuntime().availableProcessors();
-    Matrix matrix = new Matrix((long) (budget * 1e9), (long) (stressBudget * 1e9), workers, progress::show);
-    List<Cell> healthy = matrix.healthy(scenarios);
-    List<Cell> found = matrix.defective(scenarios, tried);
+    List<Cell> cells = new ArrayList<>();
+    for (Engine e : wanted) {
+      try (CellProcess p = new CellProcess(e, System.getProperty("java.class.path"), PATIENCE_NANOS)) {
+        cells.addAll(
+            new Matrix(p, progress::show, System::nanoTime)
+                .run(Matrix.cells(names, variants, e), budget.toNanos() / wanted.size()));
+      }
+    }
     progress.clear();
     PrintWriter out = spec.commandLine().getOut();
-    out.print(MatrixText.page(how(workers), healthy, found, tried));
+    out.print(MatrixText.page(how(), cells));
     out.flush();
-    return healthy.stream().allMatch(c -> c.finding() == null) ? Main.OK : Main.FINDING;
+    return Matrix.isHealthy(cells) ? Main.OK : Main.FINDING;
   }
 
-  private String how(int workers) {
-    String command = "./faultline matrix --budget " + budget + " --stress-budget " + stressBudget;
+  private List<String> scenarios() {
+    Set<String> chosen = new LinkedHashSet<>();
+    scenarios.forEach(n -> chosen.add(ScenariosCommand.named(spec, n).name()));
+    return Scenarios.all().stream().map(Scenario::name).filter(n -> chosen.isEmpty() || chosen.contains(n)).toList();
+  }
+
+  private List<Variant> variants() {
+    Set<Variant> chosen = new LinkedHashSet<>();
+    for (String n : defects) {
+      try {
+        chosen.add(Variant.named(n));
+      } catch (IllegalArgumentException e) {
+        throw refused("--defects: " + e.getMessage());
+      }
+    }
+    List<Variant> all = new ArrayList<>(List.of(Variant.HEALTHY));
+    Variant.broken().stream().filter(v -> chosen.isEmpty() || chosen.contains(v)).forEach(all::add);
+    return all;
+  }
+
+  private Set<Engine> engines() {
+    if (engines.isEmpty()) {
+      return EnumSet.allOf(Engine.class);
+    }
+    Set<Engine> chosen = EnumSet.noneOf(Engine.class);
+    for (String n : engines) {
+      chosen.add(
+          Stream.of(Engine.values()).filter(e -> e.label().equalsIgnoreCase(n)).findAny().orElseThrow(
+              () -> refused("--engines: no engine '" + n + "'; there are "
+                  + Stream.of(Engine.values()).map(Engine::label).collect(Collectors.joining(", ")))));
+    }
+    return chosen;
+  }
+
+  private ParameterException refused(String why) {
+    return new ParameterException(spec.commandLine(), why);
+  }
+
+  private String how() {
+    StringBuilder command = new StringBuilder("./faultline matrix --budget ").append(text(budget));
+    option(command, "--scenarios", scenarios);
+    option(command, "--defects", defects);
+    option(command, "--engines", engines);
     return String.format(
         Locale.ROOT,
-        "Printed by `%s`: so many seconds a cell, the second for stress, which ran %d worlds side by side. %s, %s %s, "
-            + "%d processors.",
-        command, workers, System.getProperty("java.vm.name") + " " + Runtime.version(), System.getProperty("os.name"),
-        System.getProperty("os.arch"), workers);
+        "Printed by `%s` on %d processors: %s, %s %s. The numbers are of one run on a machine that does other work "
+            + "besides; each engine runs in a process that stays warm from cell to cell.",
+        command, Runtime.getRuntime().availableProcessors(),
+        System.getProperty("java.vm.name") + " " + Runtime.version(), System.getProperty("os.name"),
+        System.getProperty("os.arch"));
+  }
+
+  private static void option(StringBuilder command, String name, Collection<String> values) {
+    if (!values.isEmpty()) {
+      command.append(' ').append(name).append(' ').append(String.join(",", values));
+    }
+  }
+
+  private static String text(Duration d) {
+    long millis = d.toMillis();
+    return millis % 60_000 == 0 ? millis / 60_000 + "m" : millis % 1000 == 0 ? millis / 1000 + "s" : millis + "ms";
   }
 }

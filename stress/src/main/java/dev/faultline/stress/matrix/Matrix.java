@@ -1,132 +1,92 @@
 package dev.faultline.stress.matrix;
 
-import dev.faultline.lin.explore.Exploration;
-import dev.faultline.lin.explore.Exploration.Verdict;
-import dev.faultline.lin.explore.Explorer;
-import dev.faultline.lin.explore.dpor.OptimalDpor;
-import dev.faultline.lin.explore.engine.Chooser;
-import dev.faultline.lin.explore.kernel.ScenarioProgram;
-import dev.faultline.lin.explore.strategy.Pos;
-import dev.faultline.stress.free.Stress;
-import dev.faultline.vm.base.Defect;
-import dev.faultline.vm.base.Mode;
-import dev.faultline.vm.scenario.Scenario;
+import dev.faultline.stress.matrix.Cell.State;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
+import java.util.function.LongSupplier;
 
-/** Runs scenarios under engines, on the correct kernel and on kernels with a defect. */
+/** Runs cells within a budget of time, so that each has its share. Belongs to one thread. */
 public final class Matrix {
-  /** What runs a scenario. */
-  public enum Engine {
-    /** The explorer, every class of schedules once. */
-    DPOR,
-    /** The explorer, partial order sampling. */
-    POS,
-    /** Real threads that run freely. */
-    STRESS
-  }
-
-  /**
-   * What one engine made of one scenario on one kernel.
+  /*
+   * Implementation overview
    *
-   * @param defect null for the correct kernel
-   * @param executions until the finding, or all of them
-   * @param nanos host time, likewise
-   * @param finding what was seen; null for nothing
-   * @param complete whether every class of schedules was explored
+   * First pass    Every cell has an equal share of half the budget. Most need less: something is found, or there is
+   *               nothing left to explore.
+   * Second pass   What is left of the budget is shared by the cells where more time could tell more.
+   * In a pass     A cell's share is what is left of the pass, divided by the cells to come, so that what one leaves
+   *               goes to all that follow, and one that takes longer does not make the whole longer. NAIVE comes last:
+   *               what hangs there takes longer than its share.
+   * Engines       Each has its own part of the budget, for the same reason.
    */
-  public record Cell(
-      Scenario scenario,
-      @Nullable Defect defect,
-      Engine engine,
-      long executions,
-      long nanos,
-      @Nullable String finding,
-      boolean complete) {}
+  private static final long LEAST_NANOS = 1_000_000; // less is not worth a world
 
-  private final long budget; // (C)
-  private final long stressBudget; // (C)
-  private final int workers; // (C)
+  private final CellRunner engine; // (C)
   private final Consumer<String> progress; // (C)
+  private final LongSupplier clock; // (C) nanoseconds
 
   /**
    * Prepares a matrix.
    *
-   * @param budget nanoseconds of exploration for a cell
-   * @param stressBudget nanoseconds of stress for a cell
-   * @param workers worlds side by side under stress
+   * @param engine what runs the cells
    * @param progress hears what is being run
+   * @param clock tells nanoseconds
    */
-  public Matrix(long budget, long stressBudget, int workers, Consumer<String> progress) {
-    this.budget = budget;
-    this.stressBudget = stressBudget;
-    this.workers = workers;
+  public Matrix(CellRunner engine, Consumer<String> progress, LongSupplier clock) {
+    this.engine = engine;
     this.progress = progress;
+    this.clock = clock;
   }
 
-  /** Runs one cell. */
-  public Cell run(Scenario s, @Nullable Defect d, Engine engine) throws InterruptedException {
-    progress.accept(engine.name().toLowerCase(java.util.Locale.ROOT) + " " + s.name() + " "
-        + (d == null ? "" : d.label()));
-    Set<Defect> defects = d == null ? Set.of() : Set.of(d);
-    return engine == Engine.STRESS ? stress(s, d, defects) : explore(s, d, defects, engine);
-  }
-
-  private Cell stress(Scenario s, @Nullable Defect d, Set<Defect> defects) throws InterruptedException {
-    Stress.Plan plan = new Stress.Plan(s, Mode.FIXED, defects, 1, Long.MAX_VALUE, stressBudget, workers);
-    Stress.Result r = new Stress(plan, x -> {}).run();
-    Stress.Found f = r.found();
-    return f == null
-        ? new Cell(s, d, Engine.STRESS, r.iterations(), r.nanos(), null, false)
-        : new Cell(s, d, Engine.STRESS, f.iteration(), f.nanos(), f.message(), false);
-  }
-
-  private Cell explore(Scenario s, @Nullable Defect d, Set<Defect> defects, Engine engine) {
-    Chooser chooser = engine == Engine.DPOR ? new OptimalDpor() : new Pos(1);
-    Exploration x = new Explorer(new ScenarioProgram(s, Mode.FIXED, defects)).nanos(budget).run(chooser);
-    Exploration.Found f = x.finding();
-    return new Cell(s, d, engine, x.executions(), x.nanos(), f == null ? null : f.outcome().message(),
-        x.verdict() == Verdict.COMPLETE);
-  }
-
-  /** Runs every scenario on the correct kernel, under every engine. */
-  public List<Cell> healthy(List<Scenario> scenarios) throws InterruptedException {
+  /** Returns the cells of scenarios on kernels, in the order of the scenarios, then of the kernels. */
+  public static List<Cell> cells(List<String> scenarios, List<Variant> variants, Engine engine) {
     List<Cell> cells = new ArrayList<>();
-    for (Scenario s : scenarios) {
-      for (Engine e : Engine.values()) {
-        cells.add(run(s, null, e));
+    for (String s : scenarios) {
+      for (Variant v : variants) {
+        cells.add(Cell.of(s, v, engine));
       }
     }
     return cells;
   }
 
   /**
-   * Runs every scenario on a kernel with each defect under the exploring engines, and under stress where one of those
-   * found something.
+   * Runs the cells of one engine.
    *
-   * @return the cells of those pairs where something was found
+   * @param budgetNanos for all of them
+   * @return what was seen, in the same order
    */
-  public List<Cell> defective(List<Scenario> scenarios, List<Defect> defects) throws InterruptedException {
-    List<Cell> cells = new ArrayList<>();
-    for (Defect d : defects) {
-      for (Scenario s : scenarios) {
-        Cell dpor = run(s, d, Engine.DPOR);
-        Cell pos = run(s, d, Engine.POS);
-        if (dpor.finding != null || pos.finding != null) {
-          cells.add(dpor);
-          cells.add(pos);
-          cells.add(run(s, d, Engine.STRESS));
-        }
-      }
-    }
-    return cells;
+  public List<Cell> run(List<Cell> cells, long budgetNanos) throws InterruptedException {
+    List<Cell> all = new ArrayList<>(cells);
+    long ends = clock.getAsLong() + budgetNanos;
+    pass("1", all, ends - budgetNanos / 2);
+    pass("2", all, ends);
+    return all;
   }
 
-  @Override
-  public String toString() {
-    return "matrix of " + budget / 1_000_000 + " ms a cell";
+  private void pass(String name, List<Cell> all, long ends) throws InterruptedException {
+    List<Integer> open = new ArrayList<>();
+    for (int i = 0; i < all.size(); i++) {
+      if (all.get(i).isOpen()) {
+        open.add(i);
+      }
+    }
+    open.sort(Comparator.comparing(i -> all.get(i).variant().equals(Variant.NAIVE))); // stable: else in order
+    for (int n = 0; n < open.size(); n++) {
+      Cell c = all.get(open.get(n));
+      long share = (ends - clock.getAsLong()) / (open.size() - n);
+      if (share >= LEAST_NANOS) {
+        progress.accept("matrix: pass " + name + ", " + n + " of " + open.size() + ": " + c.engine().label() + " "
+            + c.scenario() + " " + c.variant().label());
+        all.set(open.get(n), engine.run(c, share));
+      }
+    }
+  }
+
+  /** Returns whether the correct kernel is as it should be: run everywhere, and nothing found. */
+  public static boolean isHealthy(List<Cell> cells) {
+    return cells.stream()
+        .filter(c -> c.variant().isHealthy())
+        .allMatch(c -> c.state() == State.NOTHING || c.state() == State.COMPLETE);
   }
 }

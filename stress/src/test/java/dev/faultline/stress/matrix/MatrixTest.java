@@ -2,26 +2,26 @@ package dev.faultline.stress.matrix;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.faultline.stress.matrix.Matrix.Cell;
-import dev.faultline.stress.matrix.Matrix.Engine;
+import dev.faultline.stress.matrix.Cell.State;
 import dev.faultline.vm.base.Defect;
-import dev.faultline.vm.scenario.Scenario;
-import dev.faultline.vm.scenario.Scenarios;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Each engine finds at least eight defects: the part of docs/matrix.md that every build shows. */
+/** Explorer and stress each find at least eight defects: the part of docs/matrix.md that every build shows. */
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 final class MatrixTest {
-  private static final Matrix MATRIX = new Matrix(60_000_000_000L, 60_000_000_000L, 2, what -> {});
+  private static final long MINUTE = 60_000_000_000L;
 
-  private static Scenario named(String name) {
-    return Objects.requireNonNull(Scenarios.named(name));
+  private long now;
+
+  private static Cell run(CellRunner runner, String scenario, Variant v, Engine e) throws InterruptedException {
+    return runner.run(Cell.of(scenario, v, e), MINUTE);
   }
 
   @ParameterizedTest
@@ -40,8 +40,9 @@ final class MatrixTest {
     "wired-file, H_STEALWIRED"
   })
   void explorer_findsTwelve(String scenario, Defect d) throws InterruptedException {
-    assertThat(MATRIX.run(named(scenario), d, Engine.DPOR).finding()).isNotNull();
-    assertThat(MATRIX.run(named(scenario), d, Engine.POS).finding()).isNotNull();
+    assertThat(run(new ExplorerCells(), scenario, Variant.of(d), Engine.EXPLORER).isFound()).isTrue();
+    Cell second = Cell.of(scenario, Variant.of(d), Engine.EXPLORER).plus(State.NOTHING, 0, 0, null);
+    assertThat(new ExplorerCells().run(second, MINUTE).isFound()).as("by sampling").isTrue();
   }
 
   @ParameterizedTest
@@ -56,18 +57,93 @@ final class MatrixTest {
     "wired-file, H_STEALWIRED"
   })
   void stress_findsEight(String scenario, Defect d) throws InterruptedException {
-    assertThat(MATRIX.run(named(scenario), d, Engine.STRESS).finding()).isNotNull();
+    assertThat(run(new StressCells(2), scenario, Variant.of(d), Engine.STRESS).isFound()).isTrue();
   }
 
   @Test
-  void page_saysWhatWasFoundAndWhatNot() throws InterruptedException {
-    Matrix m = new Matrix(1_000_000_000L, 50_000_000L, 2, what -> {});
-    List<Scenario> scenarios = List.of(named("fork-store"), named("fork-fork"));
-    List<Defect> defects = List.of(Defect.H_LOCALFLUSH, Defect.H_QCOLL);
-    List<Cell> found = m.defective(scenarios, defects);
-    String page = MatrixText.page("How.", m.healthy(scenarios), found, defects);
-    assertThat(page).contains("| fork-store | all 13 classes | ", "| fork-fork | all 4 classes | ");
-    assertThat(page).contains("| H-LOCALFLUSH | fork-store | 1 in ").doesNotContain("| H-LOCALFLUSH | fork-fork");
-    assertThat(page).contains("dpor finds 1 of 2 defects", "found by none here: H-QCOLL");
+  void explorer_ofASmallScenario_isComplete() throws InterruptedException {
+    Cell c = run(new ExplorerCells(), "fork-store", Variant.HEALTHY, Engine.EXPLORER);
+    assertThat(c.state()).isEqualTo(State.COMPLETE);
+    assertThat(c.executions()).isEqualTo(13);
+  }
+
+  /** A runner whose cells take all their time, or as little as their scenario's name says. */
+  private Cell pretend(Cell so, long nanos, List<Long> shares) {
+    shares.add(nanos);
+    boolean found = so.scenario().equals("soon");
+    long taken = found ? 1_000_000 : nanos;
+    now += taken;
+    return so.plus(found ? State.FOUND : State.NOTHING, 1, taken, found ? "seen" : null);
+  }
+
+  @Test
+  void budget_isShared_andWhatIsLeftGoesToThoseThatNeedIt() throws InterruptedException {
+    List<Long> shares = new ArrayList<>();
+    List<Variant> kernels = List.of(Variant.HEALTHY, Variant.of(Defect.H_QCOLL));
+    List<Cell> cells =
+        new Matrix((so, nanos) -> pretend(so, nanos, shares), s -> {}, () -> now)
+            .run(Matrix.cells(List.of("soon", "late"), kernels, Engine.STRESS), 80_000_000);
+    // 40 ms for four cells, of which two leave theirs; then what is left of 80 ms for those two.
+    assertThat(shares).containsExactly(10_000_000L, 13_000_000L, 19_000_000L, 19_000_000L, 20_000_000L, 20_000_000L);
+    assertThat(now).isEqualTo(80_000_000);
+    assertThat(cells).extracting(Cell::scenario).containsExactly("soon", "soon", "late", "late");
+    assertThat(cells).extracting(Cell::executions).containsExactly(1L, 1L, 2L, 2L);
+  }
+
+  @Test
+  void noTimeLeft_isNotRun_andNotHealthy() throws InterruptedException {
+    List<Cell> cells =
+        new Matrix((so, nanos) -> pretend(so, nanos, new ArrayList<>()), s -> {}, () -> now)
+            .run(Matrix.cells(List.of("late"), List.of(Variant.HEALTHY), Engine.STRESS), 1);
+    assertThat(cells.get(0).state()).isEqualTo(State.NOT_RUN);
+    assertThat(Matrix.isHealthy(cells)).isFalse();
+  }
+
+  @Test
+  void page_saysWhatWasFoundAndWhatNot() {
+    Variant flush = Variant.of(Defect.H_LOCALFLUSH);
+    Variant qcoll = Variant.of(Defect.H_QCOLL);
+    String page =
+        MatrixText.page(
+            "How.",
+            List.of(
+                Cell.of("a", Variant.HEALTHY, Engine.EXPLORER).plus(State.COMPLETE, 13, 5_000_000, null),
+                Cell.of("a", flush, Engine.EXPLORER).plus(State.FOUND, 1234, 2_500_000_000L, "stale"),
+                Cell.of("a", qcoll, Engine.EXPLORER).plus(State.COMPLETE, 4, 1, null),
+                Cell.of("b", Variant.HEALTHY, Engine.EXPLORER).plus(State.FOUND, 4, 1, "I-7 broken"),
+                Cell.of("b", flush, Engine.EXPLORER).plus(State.FOUND, 1, 3_000_000_000L, "stale"),
+                Cell.of("b", qcoll, Engine.EXPLORER).plus(State.NO_ANSWER, 0, 15_000_000_000L, null),
+                Cell.of("a", Variant.HEALTHY, Engine.STRESS).plus(State.NOTHING, 1000, 1, null),
+                Cell.of("a", flush, Engine.STRESS).plus(State.NOTHING, 77, 1, null)));
+    assertThat(page)
+        .contains("| kernel | explorer | stress |\n")
+        .contains("| H-LOCALFLUSH | 1,234 in 2.5 s, `a`; 2 | - |\n")
+        .contains("| found, of 2 | 1 | 0 |\n")
+        .contains("| a | H-LOCALFLUSH | 1,234 in 2.5 s | not in 77 |\n")
+        .contains("| b | H-LOCALFLUSH | 1 in 3.0 s |  |\n")
+        .doesNotContain("| a | H-QCOLL")
+        .contains("| a | all 13 | 1,000 |\n")
+        .contains("| b | **I-7 broken** |  |\n")
+        .contains("| H-LOCALFLUSH | 2 / 0 / 0 / 0 | 0 / 0 / 1 / 0 |\n")
+        .contains("| H-QCOLL | 0 / 1 / 0 / 1 |  |\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"h-qcoll", "naive", "Healthy"})
+  void kernels_areNamedInAnyCase(String name) {
+    assertThat(Variant.named(name).label()).isEqualToIgnoringCase(name);
+  }
+
+  /** A process answers; one that is killed, or asked for what it cannot do, is no finding, and the next one answers. */
+  @Test
+  void process_thatDies_isReplaced() throws InterruptedException {
+    try (CellProcess p = new CellProcess(Engine.EXPLORER, System.getProperty("java.class.path"), MINUTE)) {
+      Cell c = run(p, "fork-store", Variant.HEALTHY, Engine.EXPLORER);
+      assertThat(c.state()).isEqualTo(State.COMPLETE);
+      assertThat(run(p, "no such", Variant.HEALTHY, Engine.EXPLORER).state()).isEqualTo(State.NO_ANSWER);
+      Cell broken = run(p, "partial-page", Variant.of(Defect.H_PARTIAL), Engine.EXPLORER);
+      assertThat(broken.isFound()).isTrue();
+      assertThat(broken.finding()).isNotBlank();
+    }
   }
 }
