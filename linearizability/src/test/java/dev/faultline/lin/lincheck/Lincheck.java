@@ -2,9 +2,7 @@ package dev.faultline.lin.lincheck;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.util.Set;
 import org.jetbrains.lincheck.LincheckAssertionError;
-import org.jetbrains.lincheck.datastructures.ManagedStrategyGuaranteeKt;
 import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 import org.jetbrains.lincheck.datastructures.Options;
 import org.jetbrains.lincheck.datastructures.StressOptions;
@@ -16,12 +14,6 @@ final class Lincheck {
    *
    * Size       faultline.lincheck (default 1) multiplies scenarios and invocations. Scenarios come from Lincheck's own
    *            seed, which is fixed: a second run, or machine, repeats the first.
-   * Watchdog   Lincheck calls an invocation hung that takes longer than 30 s of wall time, and the first invocations of
-   *            a suite rewrite some hundred classes in that time: on a busy machine that is a false hang. Real ones do
-   *            not need the watchdog, as the checker sees when nobody can go on; so it is given ten minutes.
-   * Ignored    What the model checker does not look into, and why that hides nothing: World boots before the parallel
-   *            part begins and chooses the thread's own strand; Strand.current and KThread look at the thread's own
-   *            fields; Witness (off here) likewise.
    */
   private static final int FACTOR = Integer.getInteger("faultline.lincheck", 1);
 
@@ -29,18 +21,6 @@ final class Lincheck {
   private static final int INVOCATIONS_TO_FIND = 2000;
 
   private static final int INVOCATIONS_TO_PASS = 50;
-
-  private static final long WATCHDOG_MS = 600_000;
-
-  private static final Set<String> IGNORED =
-      Set.of(
-          "dev.faultline.lin.lincheck.World",
-          "dev.faultline.hw.strand.Strand",
-          "dev.faultline.vm.sync.KThread",
-          "dev.faultline.vm.sync.SyncDomain",
-          "dev.faultline.vm.sync.Witness");
-
-  private static final Set<String> LOOKED_INTO = Set.of("count", "word", "test", "run", "point");
 
   /** What the suite that runs now is run by; Lincheck makes its worlds without arguments. One suite runs at a time. */
   private static boolean modelChecking;
@@ -62,12 +42,7 @@ final class Lincheck {
   }
 
   private static ModelCheckingOptions modelCheckingOptions() {
-    return new ModelCheckingOptions()
-        .addGuarantee(
-            ManagedStrategyGuaranteeKt.forClasses(IGNORED::contains)
-                .methods(m -> !LOOKED_INTO.contains(m))
-                .ignore())
-        .invocationTimeout$lincheck(WATCHDOG_MS);
+    return ModelChecking.options(World.class.getName());
   }
 
   /** Stresses {@code suite} against {@code specification}: two threads, three operations each. */

@@ -22,7 +22,17 @@ import org.jspecify.annotations.Nullable;
 final class LincheckStrands extends Strands {
   private final boolean modelChecked; // (C)
   private int ids; // the booting thread's
+  private boolean sealed; // written by the booting thread, while nobody else runs
   private volatile int waiters; // (A) strands that wait for a lock, all locks together
+
+  /** A strand of the world's own is wanted where the model checker would not see it run. */
+  static final class Unseen extends Error {
+    private static final long serialVersionUID = 1L;
+
+    Unseen(String strand) {
+      super(strand + " is a strand of the world's own, which the model checker cannot schedule");
+    }
+  }
 
   LincheckStrands(boolean modelChecked) {
     this.modelChecked = modelChecked;
@@ -33,8 +43,19 @@ final class LincheckStrands extends Strands {
     return new Flow(ids++, name, modelChecked);
   }
 
+  /**
+   * From now on nobody may start, or wake, a strand of the world's own: the model checker schedules only the threads of
+   * its operations, and takes who waits for another for one that waits for ever.
+   */
+  void seal(boolean s) {
+    sealed = s;
+  }
+
   @Override
   public Strand start(String name, Runnable body) {
+    if (sealed) {
+      throw new Unseen(name);
+    }
     Flow f = make(name);
     Thread t = new Thread(() -> run(f, body), name);
     t.setDaemon(true);
@@ -143,6 +164,9 @@ final class LincheckStrands extends Strands {
 
     @Override
     public void unpark() {
+      if (sealed && ownThread != null) {
+        throw new Unseen(name());
+      }
       if (!modelChecked) {
         LockSupport.unpark(thread);
         return;
