@@ -8,6 +8,7 @@ import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
 import java.util.Objects;
 import java.util.Set;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Kernel scenarios as suites of Lincheck: what is found on broken kernels, and what cannot be run. */
@@ -23,6 +24,7 @@ class ScenarioSuiteTest {
   }
 
   @Test
+  @Tag("slow") // a minute or two on a machine that is busy, most of it Lincheck's rewriting of the kernel
   void correctKernel_hasNoFinding_andALocalFlushIsFound() {
     LincheckScenario.Result healthy = run("fork-store", Set.of());
     assertThat(healthy.fits()).isTrue();

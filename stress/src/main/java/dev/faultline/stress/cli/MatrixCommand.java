@@ -9,6 +9,7 @@ import dev.faultline.stress.matrix.Variant;
 import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
 import java.io.PrintWriter;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -16,6 +17,7 @@ import java.util.EnumSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -36,7 +38,7 @@ import picocli.CommandLine.Spec;
       "a page of executions and times to the first finding. Ends 1 if the correct kernel has a finding."
     })
 final class MatrixCommand implements Callable<Integer> {
-  private static final long PATIENCE_NANOS = 15_000_000_000L; // stress calls it a hang after ten seconds
+  private static final int SOONEST = 2; // scenarios of a broken kernel, for engines that are slower than the explorer
 
   @Option(names = "--budget", paramLabel = "TIME", defaultValue = "10m",
       converter = JcstressCommand.DurationText.class,
@@ -52,7 +54,11 @@ final class MatrixCommand implements Callable<Integer> {
   private List<String> defects = new ArrayList<>();
 
   @Option(names = "--engines", paramLabel = "NAME", split = ",",
-      description = "Only these: explorer, stress.")
+      description = {
+        "Only these: explorer, stress, lincheck, jcstress. With the explorer among them, the others run only where it",
+        "found something, in the " + SOONEST + " scenarios of each broken kernel that took the least time, and on the",
+        "correct kernel there (stress: everywhere)."
+      })
   private List<String> engines = new ArrayList<>();
 
   @Spec private CommandSpec spec;
@@ -65,12 +71,16 @@ final class MatrixCommand implements Callable<Integer> {
     List<Variant> variants = variants();
     Set<Engine> wanted = engines();
     Progress progress = new Progress(spec.commandLine().getErr(), Terminal.isStandardError());
+    String classPath = System.getProperty("java.class.path");
+    progress.show("matrix: which scenario reaches which defect");
+    Map<String, Set<Variant>> reach = Matrix.reach(names, classPath);
     List<Cell> cells = new ArrayList<>();
+    int weights = wanted.stream().mapToInt(Engine::weight).sum();
     for (Engine e : wanted) {
-      try (CellProcess p = new CellProcess(e, System.getProperty("java.class.path"), PATIENCE_NANOS)) {
+      List<Cell> plan = plan(e, cells, names, variants, reach);
+      try (CellProcess p = new CellProcess(e, classPath)) {
         cells.addAll(
-            new Matrix(p, progress::show, System::nanoTime)
-                .run(Matrix.cells(names, variants, e), budget.toNanos() / wanted.size()));
+            new Matrix(p, progress::show, System::nanoTime).run(plan, budget.toNanos() / weights * e.weight()));
       }
     }
     progress.clear();
@@ -78,6 +88,21 @@ final class MatrixCommand implements Callable<Integer> {
     out.print(MatrixText.page(how(), cells));
     out.flush();
     return Matrix.isHealthy(cells) ? Main.OK : Main.FINDING;
+  }
+
+  private static List<Cell> plan(
+      Engine e, List<Cell> known, List<String> names, List<Variant> variants, Map<String, Set<Variant>> reach) {
+    List<Cell> explored = known.stream().filter(c -> c.engine() == Engine.EXPLORER).toList();
+    if (explored.isEmpty()) {
+      return Matrix.mark(Matrix.cells(names, variants, e), reach);
+    }
+    List<Cell> plan = Matrix.soonest(explored, names, e, SOONEST);
+    if (e != Engine.STRESS) {
+      return plan;
+    }
+    List<Cell> more = new ArrayList<>(Matrix.cells(names, List.of(Variant.HEALTHY), e));
+    plan.stream().filter(c -> !c.variant().isHealthy()).forEach(more::add);
+    return more;
   }
 
   private List<String> scenarios() {
@@ -123,13 +148,16 @@ final class MatrixCommand implements Callable<Integer> {
     option(command, "--scenarios", scenarios);
     option(command, "--defects", defects);
     option(command, "--engines", engines);
+    double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
     return String.format(
         Locale.ROOT,
-        "Printed by `%s` on %d processors: %s, %s %s. The numbers are of one run on a machine that does other work "
-            + "besides; each engine runs in a process that stays warm from cell to cell.",
-        command, Runtime.getRuntime().availableProcessors(),
-        System.getProperty("java.vm.name") + " " + Runtime.version(), System.getProperty("os.name"),
-        System.getProperty("os.arch"));
+        "Printed by `%s` on %s, %s %s, %d processors, with a load average of %.0f at the end: one run, its times "
+            + "those of a machine that does other work besides. Each engine runs in a process that stays warm from "
+            + "cell to cell; a broken kernel is tried by the others only where the explorer, if it runs, found "
+            + "something, in the %d scenarios where that took the least time. "
+            + "[scenarios.md](scenarios.md#matrix) says what an execution is.",
+        command, System.getProperty("java.vm.name") + " " + Runtime.version(), System.getProperty("os.name"),
+        System.getProperty("os.arch"), Runtime.getRuntime().availableProcessors(), load, SOONEST);
   }
 
   private static void option(StringBuilder command, String name, Collection<String> values) {

@@ -30,6 +30,7 @@ final class FreeTrial {
    */
   private static final long PATIENCE_NANOS = 10_000_000_000L;
   private static final long LOOK_NANOS = 200_000_000;
+  private static final int SPINS = 10_000;
   private static final int DELAY_MAX = 2_000; // turns of a loop: a few microseconds
 
   private final Strands strands; // (C)
@@ -110,8 +111,12 @@ final class FreeTrial {
   private void act(ScenarioActor a, int delay) {
     a.prepare();
     waiting.decrementAndGet();
-    while (waiting.get() > 0) {
-      Thread.onSpinWait();
+    for (int spins = 0; waiting.get() > 0; spins++) {
+      if (spins < SPINS) {
+        Thread.onSpinWait();
+      } else {
+        Thread.yield(); // there are more threads than processors, and the others want this one
+      }
     }
     for (int i = 0; i < delay; i++) {
       Thread.onSpinWait();

@@ -17,6 +17,8 @@ public record Cell(
   public enum State {
     /** Not begun: the budget was spent before. */
     NOT_RUN,
+    /** Not to be begun: nothing in the scenario asks whether the kernel has this defect. */
+    NOT_REACHED,
     /** Run for all its time, and nothing found. */
     NOTHING,
     /** Every class of schedules was explored, and nothing found. */
@@ -24,7 +26,9 @@ public record Cell(
     /** Something was found. */
     FOUND,
     /** The process that ran it did not answer in time and was killed. */
-    NO_ANSWER
+    NO_ANSWER,
+    /** The engine cannot run the scenario. */
+    UNFIT
   }
 
   /** One that has not been begun. */

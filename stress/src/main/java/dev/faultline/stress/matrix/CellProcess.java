@@ -27,7 +27,6 @@ import org.jspecify.annotations.Nullable;
 public final class CellProcess implements CellRunner, AutoCloseable {
   private final Engine engine; // (C)
   private final String classPath; // (C)
-  private final long patienceNanos; // (C) beyond a cell's time
   private final ExecutorService reader; // (C) waits for answers
   private @Nullable Process process;
   private @Nullable BufferedWriter to;
@@ -35,13 +34,10 @@ public final class CellProcess implements CellRunner, AutoCloseable {
 
   /**
    * Prepares it; starts nothing yet.
-   *
-   * @param patienceNanos how long to wait for an answer beyond a cell's time
    */
-  public CellProcess(Engine engine, String classPath, long patienceNanos) {
+  public CellProcess(Engine engine, String classPath) {
     this.engine = engine;
     this.classPath = classPath;
-    this.patienceNanos = patienceNanos;
     this.reader = Executors.newSingleThreadExecutor(r -> {
       Thread t = new Thread(r, "answers");
       t.setDaemon(true);
@@ -55,7 +51,7 @@ public final class CellProcess implements CellRunner, AutoCloseable {
     try {
       BufferedReader in = ask(CellServer.question(so, nanos));
       Future<@Nullable String> answer = reader.submit(() -> next(in));
-      String a = answer.get(nanos + patienceNanos, TimeUnit.NANOSECONDS);
+      String a = answer.get(nanos + engine.patienceSeconds() * 1_000_000_000L, TimeUnit.NANOSECONDS);
       if (a == null) {
         kill();
         return so.plus(State.NO_ANSWER, 0, System.nanoTime() - began, null);
@@ -96,6 +92,9 @@ public final class CellProcess implements CellRunner, AutoCloseable {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    if (engine == Engine.LINCHECK) {
+      command.addAll(LincheckCells.jvmOptions());
+    }
     command.addAll(List.of("-cp", classPath, CellServer.class.getName(), engine.name().toLowerCase(Locale.ROOT)));
     return command;
   }

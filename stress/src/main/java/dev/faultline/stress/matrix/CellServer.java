@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.jspecify.annotations.Nullable;
@@ -13,8 +14,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The main class of a process that runs cells, asked for line by line on its standard input.
  *
- * <p>A kernel with a defect may leave threads behind that wait or run for ever, and would share the processors with the
- * next cell. A process that has such threads answers and ends; {@link CellProcess} starts another one.
+ * <p>A kernel with a defect may leave threads behind. Those that wait for ever do no harm until they are many; those
+ * that run for ever would share the processors with the next cell. A process that has such threads answers and ends;
+ * {@link CellProcess} starts another one.
  */
 public final class CellServer {
   static final String ANSWER = "cell";
@@ -23,6 +25,8 @@ public final class CellServer {
   static final String LAST = "last";
 
   private static final long GRACE_MILLIS = 300; // for threads on their way out
+  private static final int THREADS_MOST = 500;
+  private static final String READER = "asked"; // in a read, which counts as running
 
   private CellServer() {}
 
@@ -32,19 +36,15 @@ public final class CellServer {
     System.setOut(System.err); // whatever else prints
     CellRunner runner = runner(Engine.valueOf(args[0].toUpperCase(Locale.ROOT)));
     LinkedBlockingQueue<String> asked = new LinkedBlockingQueue<>();
-    Thread reader = new Thread(() -> read(asked), "asked");
+    Thread reader = new Thread(() -> read(asked), READER);
     reader.setDaemon(true);
     reader.start();
-    int threads = -1;
     while (true) {
       String[] q = asked.take().split("\t", -1);
-      if (threads < 0) {
-        threads = Thread.activeCount();
-      }
       Cell so = Cell.of(q[0], Variant.named(q[1]), Engine.valueOf(q[2])).plus(
           State.valueOf(q[3]), Long.parseLong(q[4]), Long.parseLong(q[5]), null);
       Cell c = runner.run(so, Long.parseLong(q[6]));
-      boolean last = threadsStay(threads);
+      boolean last = threadsStay();
       answers.println(String.join("\t", last ? LAST : ANSWER, c.state().name(), Long.toString(c.executions()),
           Long.toString(c.nanos()), line(c.finding())));
       answers.flush();
@@ -58,6 +58,8 @@ public final class CellServer {
     return switch (e) {
       case EXPLORER -> new ExplorerCells();
       case STRESS -> new StressCells(Runtime.getRuntime().availableProcessors());
+      case LINCHECK -> new LincheckCells();
+      case JCSTRESS -> new JcstressCells();
     };
   }
 
@@ -89,9 +91,16 @@ public final class CellServer {
     Runtime.getRuntime().halt(0); // who asked is gone, and a cell may be under way that never ends
   }
 
-  private static boolean threadsStay(int before) throws InterruptedException {
+  /** Returns whether threads run on that should have ended, or so many wait that it matters. */
+  private static boolean threadsStay() throws InterruptedException {
     for (long i = 0; i < GRACE_MILLIS; i += 10) {
-      if (Thread.activeCount() <= before) {
+      Thread[] all = new Thread[2 * THREADS_MOST];
+      int n = Thread.enumerate(all);
+      long running = Arrays.stream(all, 0, n)
+          .filter(t -> t.getState() == Thread.State.RUNNABLE)
+          .filter(t -> t != Thread.currentThread() && !t.getName().equals(READER))
+          .count();
+      if (running == 0 && n < THREADS_MOST) {
         return false;
       }
       Thread.sleep(10);

@@ -96,7 +96,8 @@ public final class MatrixText {
   private void found() {
     table(
         "Scenarios and what they find",
-        "Executions and time to the first finding; `not in` so many, where that engine found nothing.",
+        "Executions and time to the first finding; `not in` so many, where that engine found nothing; nothing, where\n"
+            + "it was not tried.",
         "scenario", "kernel");
     for (String s : scenarios) {
       for (Variant v : broken) {
@@ -138,16 +139,19 @@ public final class MatrixText {
   private void tried() {
     table(
         "What was tried",
-        "Scenarios where the defect was found / where every class of schedules was explored without / where the time\n"
-            + "ended without / where the process gave no answer or had no time.",
-        "kernel");
+        "Scenarios where the defect was found / where every class of schedules was explored without / where the\n"
+            + "time ended without / where the process gave no answer. Reached: scenarios where the correct kernel\n"
+            + "asks, in a sample of schedules, whether it has the defect; the others were not tried.",
+        "kernel", "reached");
     for (Variant v : broken) {
-      String[] row = new String[engines.size() + 1];
+      String[] row = new String[engines.size() + 2];
       row[0] = v.label();
+      List<Cell> first = of(v, engines.get(0));
+      row[1] = Long.toString(first.size() - count(first, State.NOT_REACHED));
       for (int i = 0; i < engines.size(); i++) {
         List<Cell> all = of(v, engines.get(i));
-        row[i + 1] = all.isEmpty() ? "" : count(all, State.FOUND) + " / " + count(all, State.COMPLETE) + " / "
-            + count(all, State.NOTHING) + " / " + (count(all, State.NO_ANSWER) + count(all, State.NOT_RUN));
+        row[i + 2] = count(all, State.FOUND) + " / " + count(all, State.COMPLETE) + " / "
+            + count(all, State.NOTHING) + " / " + count(all, State.NO_ANSWER);
       }
       row(row);
     }
@@ -174,6 +178,8 @@ public final class MatrixText {
     return switch (c.state()) {
       case NOT_RUN -> "not run";
       case NO_ANSWER -> "no answer in " + time(c.nanos());
+      case UNFIT -> "cannot run it";
+      case NOT_REACHED -> "not reached";
       case COMPLETE -> before + "all " + number(c.executions());
       case NOTHING, FOUND -> before + number(c.executions());
     };

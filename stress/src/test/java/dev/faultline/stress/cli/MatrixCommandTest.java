@@ -42,7 +42,7 @@ final class MatrixCommandTest {
     "--budget soon | must be a time above zero",
     "--scenarios fork-fork,x | no scenario 'x'; there are two-faulters",
     "--defects H-NOTHING | no defect 'H-NOTHING'; there are H-COUNTERS",
-    "--engines explorer,magic | no engine 'magic'; there are explorer, stress"
+    "--engines explorer,magic | no engine 'magic'; there are explorer, stress, lincheck, jcstress"
   })
   void badUsage_isOneLine_andNothingRuns(String args, String says) {
     String[] words = ("matrix " + args.strip()).split(" ", -1);

@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.faultline.stress.matrix.Cell.State;
 import dev.faultline.vm.base.Defect;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -13,7 +17,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Explorer and stress each find at least eight defects: the part of docs/matrix.md that every build shows. */
+/**
+ * Explorer, stress and jcstress each find at least eight defects: the part of docs/matrix.md that every build shows. Of
+ * Lincheck, its suites and ScenarioSuiteTest show it.
+ */
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 final class MatrixTest {
   private static final long MINUTE = 60_000_000_000L;
@@ -60,6 +67,34 @@ final class MatrixTest {
     assertThat(run(new StressCells(2), scenario, Variant.of(d), Engine.STRESS).isFound()).isTrue();
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "partial-page, H_PARTIAL",
+    "cow-protect, H_COWCLEAN",
+    "share-copy, H_SHAREPROT",
+    "fork-store, H_LOCALFLUSH",
+    "fork-wired, H_COPYENT_CLEAN",
+    "mlock-fault, H_UNWIRE0",
+    "two-faulters, H_NOUNQUEUE",
+    "swap-error, H_SWERR",
+    "msync-error, H_VNPUT_OK",
+    "file-end-store, H_EOFTAIL",
+    "wired-file, H_STEALWIRED"
+  })
+  void jcstress_findsEleven(String scenario, Defect d) throws InterruptedException {
+    assertThat(run(new JcstressCells(), scenario, Variant.of(d), Engine.JCSTRESS).isFound()).isTrue();
+  }
+
+  @Test
+  void jcstress_onTheCorrectKernel_findsNothing_andNeedsTwoActors() throws InterruptedException {
+    Cell begun = Cell.of("fork-store", Variant.HEALTHY, Engine.JCSTRESS);
+    Cell c = new JcstressCells().run(begun, 50_000_000);
+    assertThat(c.state()).isEqualTo(State.NOTHING);
+    assertThat(c.executions()).isPositive();
+    Cell three = Cell.of("three-faulters", Variant.HEALTHY, Engine.JCSTRESS);
+    assertThat(new JcstressCells().run(three, MINUTE).state()).isEqualTo(State.UNFIT);
+  }
+
   @Test
   void explorer_ofASmallScenario_isComplete() throws InterruptedException {
     Cell c = run(new ExplorerCells(), "fork-store", Variant.HEALTHY, Engine.EXPLORER);
@@ -82,10 +117,11 @@ final class MatrixTest {
     List<Variant> kernels = List.of(Variant.HEALTHY, Variant.of(Defect.H_QCOLL));
     List<Cell> cells =
         new Matrix((so, nanos) -> pretend(so, nanos, shares), s -> {}, () -> now)
-            .run(Matrix.cells(List.of("soon", "late"), kernels, Engine.STRESS), 80_000_000);
-    // 40 ms for four cells, of which two leave theirs; then what is left of 80 ms for those two.
-    assertThat(shares).containsExactly(10_000_000L, 13_000_000L, 19_000_000L, 19_000_000L, 20_000_000L, 20_000_000L);
-    assertThat(now).isEqualTo(80_000_000);
+            .run(Matrix.cells(List.of("soon", "late"), kernels, Engine.STRESS), 800_000_000);
+    // 400 ms for four cells, of which two leave theirs; then what is left of 800 ms for those two.
+    assertThat(shares)
+        .containsExactly(100_000_000L, 133_000_000L, 199_000_000L, 199_000_000L, 200_000_000L, 200_000_000L);
+    assertThat(now).isEqualTo(800_000_000);
     assertThat(cells).extracting(Cell::scenario).containsExactly("soon", "soon", "late", "late");
     assertThat(cells).extracting(Cell::executions).containsExactly(1L, 1L, 2L, 2L);
   }
@@ -113,6 +149,7 @@ final class MatrixTest {
                 Cell.of("b", Variant.HEALTHY, Engine.EXPLORER).plus(State.FOUND, 4, 1, "I-7 broken"),
                 Cell.of("b", flush, Engine.EXPLORER).plus(State.FOUND, 1, 3_000_000_000L, "stale"),
                 Cell.of("b", qcoll, Engine.EXPLORER).plus(State.NO_ANSWER, 0, 15_000_000_000L, null),
+                Cell.of("c", qcoll, Engine.EXPLORER).plus(State.NOT_REACHED, 0, 0, null),
                 Cell.of("a", Variant.HEALTHY, Engine.STRESS).plus(State.NOTHING, 1000, 1, null),
                 Cell.of("a", flush, Engine.STRESS).plus(State.NOTHING, 77, 1, null)));
     assertThat(page)
@@ -124,8 +161,55 @@ final class MatrixTest {
         .doesNotContain("| a | H-QCOLL")
         .contains("| a | all 13 | 1,000 |\n")
         .contains("| b | **I-7 broken** |  |\n")
-        .contains("| H-LOCALFLUSH | 2 / 0 / 0 / 0 | 0 / 0 / 1 / 0 |\n")
-        .contains("| H-QCOLL | 0 / 1 / 0 / 1 |  |\n");
+        .contains("| H-LOCALFLUSH | 2 | 2 / 0 / 0 / 0 | 0 / 0 / 1 / 0 |\n")
+        .contains("| H-QCOLL | 2 | 0 / 1 / 0 / 1 | 0 / 0 / 0 / 0 |\n");
+  }
+
+  @Test
+  void defectsThatAScenarioDoesNotReach_areNotTried() {
+    List<String> scenarios = List.of("fork-store", "swap-error");
+    Map<String, Set<Variant>> reach = Matrix.reach(scenarios, System.getProperty("java.class.path"));
+    assertThat(reach.get("fork-store")).contains(Variant.of(Defect.H_LOCALFLUSH)).doesNotContain(
+        Variant.of(Defect.H_SWERR), Variant.of(Defect.H_VNPUT_OK));
+    assertThat(reach.get("swap-error")).contains(Variant.of(Defect.H_SWERR));
+    List<Variant> kernels = List.of(Variant.HEALTHY, Variant.of(Defect.H_SWERR), Variant.NAIVE);
+    assertThat(Matrix.mark(Matrix.cells(scenarios, kernels, Engine.STRESS), reach))
+        .extracting(Cell::state)
+        .containsExactly(
+            State.NOT_RUN, State.NOT_REACHED, State.NOT_RUN, State.NOT_RUN, State.NOT_RUN, State.NOT_RUN);
+  }
+
+  /** Every defect that can be tried has a switch that the kernel's fields are named for. */
+  @Test
+  void everyDefect_hasASwitch() throws IOException {
+    Set<String> fields = new TreeSet<>();
+    try (SwitchLoader loader = new SwitchLoader(System.getProperty("java.class.path"))) {
+      for (String c : List.of("fault.VmFault", "fault.VmFaultWire", "page.FreeList", "page.VmPageQueues", "map.VmMaps",
+          "object.VmObjects", "pmap.PmapModule", "proc.MemoryCalls", "proc.LifeCalls", "pager.SwapPager",
+          "pager.FileIo", "sync.SleepQueues", "sync.KThread", "pageout.PageoutClean")) {
+        for (var f : loader.loadClass("dev.faultline.vm." + c).getDeclaredFields()) {
+          if (Reach.isSwitch(f.getName())) {
+            fields.add(f.getName());
+          }
+        }
+      }
+    } catch (ClassNotFoundException e) {
+      throw new AssertionError(e);
+    }
+    assertThat(fields).hasSize(Defect.values().length);
+  }
+
+  @Test
+  void slowEngines_runWhereOthersFoundSomethingSoonest() {
+    Variant flush = Variant.of(Defect.H_LOCALFLUSH);
+    List<Cell> known = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      known.add(Cell.of("s" + i, flush, Engine.EXPLORER).plus(State.FOUND, 1, 30 - 10 * i, "stale"));
+      known.add(Cell.of("s" + i, Variant.NAIVE, Engine.EXPLORER).plus(State.NOTHING, 1, 1, null));
+    }
+    assertThat(Matrix.soonest(known, List.of("s0", "s1", "s2"), Engine.JCSTRESS, 2))
+        .extracting(c -> c.scenario() + " " + c.variant())
+        .containsExactly("s1 healthy", "s1 H-LOCALFLUSH", "s2 healthy", "s2 H-LOCALFLUSH");
   }
 
   @ParameterizedTest
@@ -137,7 +221,7 @@ final class MatrixTest {
   /** A process answers; one that is killed, or asked for what it cannot do, is no finding, and the next one answers. */
   @Test
   void process_thatDies_isReplaced() throws InterruptedException {
-    try (CellProcess p = new CellProcess(Engine.EXPLORER, System.getProperty("java.class.path"), MINUTE)) {
+    try (CellProcess p = new CellProcess(Engine.EXPLORER, System.getProperty("java.class.path"))) {
       Cell c = run(p, "fork-store", Variant.HEALTHY, Engine.EXPLORER);
       assertThat(c.state()).isEqualTo(State.COMPLETE);
       assertThat(run(p, "no such", Variant.HEALTHY, Engine.EXPLORER).state()).isEqualTo(State.NO_ANSWER);
