@@ -13,13 +13,11 @@ final class Carrier {
    * Implementation overview
    *
    * Handing over   The one with the turn sets the other's flag and unparks its thread; the flag is volatile and so
-   *                publishes everything that the turn goes with. Then it waits for its own flag: a short spin, as the
-   *                turn often comes back at once, then parking.
+   *                publishes everything that the turn goes with. Then it parks until its own flag is set.
+   * What threads   Virtual ones that share one of the host's where the JVM lets us (OneThread), else the host's.
    * Running on     A strand that ends, ends inside of run: if a strand is next that has not begun, the same thread
    *                carries it, without any handing over.
    */
-  private static final int SPINS = Integer.getInteger("faultline.explore.spins", 0);
-
   final Thread thread; // (C)
   private final Pool pool; // (C)
   private volatile @Nullable ControlledStrand assigned;
@@ -30,9 +28,16 @@ final class Carrier {
     private final Controller controller;
     private final ArrayDeque<Carrier> idle = new ArrayDeque<>();
     private final List<Carrier> all = new ArrayList<>();
+    private final @Nullable OneThread oneThread; // (C) null where each carrier is a thread of the host's
 
-    Pool(Controller controller) {
+    Pool(Controller controller, boolean hostThreads) {
       this.controller = controller;
+      this.oneThread = hostThreads ? null : OneThread.begin();
+    }
+
+    private Thread newThread(Runnable body, String name) {
+      OneThread o = oneThread;
+      return o == null ? ThreadStrands.newThread(body, name) : o.newThread(body, name);
     }
 
     /** Gives the turn to a strand, on its own thread or, if it has not begun, on an idle one. */
@@ -68,6 +73,9 @@ final class Carrier {
         c.closed = true;
         LockSupport.unpark(c.thread);
       }
+      if (oneThread != null) {
+        oneThread.close();
+      }
     }
 
     int threads() {
@@ -77,7 +85,7 @@ final class Carrier {
 
   private Carrier(Pool pool, int number) {
     this.pool = pool;
-    thread = ThreadStrands.newThread(this::run, "explorer-" + number);
+    thread = pool.newThread(this::run, "explorer-" + number);
   }
 
   private void run() {
@@ -98,13 +106,6 @@ final class Carrier {
 
   /** Waits until {@code me}, whose thread this is, has the turn. */
   static void await(ControlledStrand me) {
-    for (int i = 0; i < SPINS; i++) {
-      if (me.go) {
-        me.go = false;
-        return;
-      }
-      Thread.onSpinWait();
-    }
     while (!me.go) {
       LockSupport.park(me);
     }

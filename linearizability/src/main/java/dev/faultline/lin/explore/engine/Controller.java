@@ -36,7 +36,7 @@ final class Controller extends ExecutionState {
   private static final int CHECK = 2;
 
   private final Session session; // (C)
-  private final Carrier.Pool pool = new Carrier.Pool(this); // (C)
+  private final Carrier.Pool pool; // (C)
   private final boolean fine; // (C) every schedule point is one
   private final int stepLimit; // (C)
   private final Waits waits = new Waits(steps); // (C)
@@ -53,10 +53,11 @@ final class Controller extends ExecutionState {
   private int unwinding;
   volatile @Nullable ControlledStrand running;
 
-  Controller(Session session, boolean fine, int stepLimit) {
+  Controller(Session session, Session.Options options) {
     this.session = session;
-    this.fine = fine;
-    this.stepLimit = stepLimit;
+    fine = options.fine();
+    stepLimit = options.stepLimit();
+    pool = new Carrier.Pool(this, options.hostThreads());
   }
 
   // ------------------------------------------------------------------------------------------------ executions

@@ -36,8 +36,16 @@ public final class Session implements AutoCloseable {
    * @param stepLimit steps of one execution
    * @param repeatEvery every so many executions, one is run twice and compared; 0 for never
    * @param patienceNanos host time without a step after which a strand counts as escaped
+   * @param hostThreads whether each strand has a thread of the host's, or one may do for all where the JVM can
    */
-  public record Options(boolean fine, int stepLimit, int repeatEvery, long patienceNanos) {
+  public record Options(boolean fine, int stepLimit, int repeatEvery, long patienceNanos, boolean hostThreads) {
+    private static final boolean HOST_THREADS = Boolean.getBoolean("faultline.explore.hostThreads");
+
+    /** Options with the threads that the system property {@code faultline.explore.hostThreads} says; false if unset. */
+    public Options(boolean fine, int stepLimit, int repeatEvery, long patienceNanos) {
+      this(fine, stepLimit, repeatEvery, patienceNanos, HOST_THREADS);
+    }
+
     /** Coarse, 20,000 steps, one in 256 run twice, five seconds. */
     public static final Options DEFAULT = new Options(false, 20_000, 256, 5_000_000_000L);
   }
@@ -57,7 +65,7 @@ public final class Session implements AutoCloseable {
     this.program = program;
     this.chooser = chooser;
     this.options = options;
-    controller = new Controller(this, options.fine(), options.stepLimit());
+    controller = new Controller(this, options);
   }
 
   Program program() {
@@ -114,8 +122,12 @@ public final class Session implements AutoCloseable {
     Carrier c = s == null ? null : s.carrier;
     if (c != null) {
       StackTraceElement[] stack = c.thread.getStackTrace();
-      for (int i = 0; i < Math.min(stack.length, 6); i++) {
-        b.append(i == 0 ? ": at " : " < ").append(stack[i]);
+      int i = 0;
+      while (i < stack.length - 1 && "java.base".equals(stack[i + 1].getModuleName())) {
+        i++; // how the JDK waits says nothing
+      }
+      for (int n = 0; i < stack.length && n < 6; i++, n++) {
+        b.append(n == 0 ? ": at " : " < ").append(stack[i]);
       }
     }
     return new Outcome(Outcome.Kind.ESCAPED, b.toString(), null);

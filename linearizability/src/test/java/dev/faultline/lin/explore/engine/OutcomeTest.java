@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
+import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.lin.explore.Exploration;
 import dev.faultline.lin.explore.Exploration.Verdict;
 import dev.faultline.lin.explore.Explorer;
@@ -17,6 +18,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How executions end, and what strands may wait for. */
 @Timeout(value = 60, unit = TimeUnit.SECONDS)
@@ -216,8 +219,10 @@ class OutcomeTest {
     assertThat(woke).containsExactly(1_000_000_000_000L, 5);
   }
 
-  @Test
-  void strand_thatBlocksElsewhereIsNamed() {
+  /** Both kinds of threads; where the JVM has but one kind, twice that. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void strand_thatBlocksElsewhereIsNamed(boolean hostThreads) {
     CountDownLatch never = new CountDownLatch(1);
     Program p =
         strands ->
@@ -228,12 +233,53 @@ class OutcomeTest {
                     awaitOnHost(never);
                   }
                 });
-    Session.Options o = new Session.Options(false, 500, 0, 300_000_000L);
+    Session.Options o = new Session.Options(false, 500, 0, 300_000_000L, hostThreads);
     try {
       expect(new Explorer(p).options(o).run(new RandomWalk(1)), Outcome.Kind.ESCAPED, "t1", "awaitOnHost");
     } finally {
       never.countDown();
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void strand_thatWantsAMonitorOfOneThatWaitsIsNamed(boolean hostThreads) {
+    Program p =
+        strands -> {
+          Object monitor = new Object();
+          SharedWord w = new SharedWord("w", 0);
+          return Programs.trial(
+              2,
+              i -> {
+                synchronized (monitor) {
+                  w.set(i);
+                }
+              });
+        };
+    Session.Options o = new Session.Options(false, 500, 0, 300_000_000L, hostThreads);
+    expect(new Explorer(p).options(o).run(new RandomWalk(1)), Outcome.Kind.ESCAPED, "t");
+  }
+
+  @Test
+  void oneThreadForAllStrands_makesTheSameExecutions() {
+    List<Exploration> both = new ArrayList<>();
+    for (boolean hostThreads : new boolean[] {true, false}) {
+      List<Boolean> own = new ArrayList<>();
+      Program p =
+          strands -> {
+            own.add(ThreadStrands.newThread(() -> {}, "").getClass() == Thread.currentThread().getClass());
+            SharedWord w = new SharedWord("w", 0);
+            return Programs.trial(3, i -> w.set(w.get() + i));
+          };
+      Session.Options o = new Session.Options(false, 500, 1, 5_000_000_000L, hostThreads);
+      both.add(new Explorer(p).options(o).run(new OptimalDpor()));
+      assertThat(own).containsOnly(hostThreads || !OneThread.isAvailable());
+    }
+    Exploration host = both.get(0);
+    Exploration one = both.get(1);
+    assertThat(one.verdict()).isEqualTo(Verdict.COMPLETE);
+    assertThat(one.executions()).isEqualTo(host.executions()).isGreaterThan(6);
+    assertThat(one.steps()).isEqualTo(host.steps());
   }
 
   private static void awaitOnHost(CountDownLatch l) {
