@@ -18,6 +18,7 @@ import dev.faultline.lin.explore.strategy.RandomWalk;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.scenario.Scenario;
+import dev.faultline.vm.scenario.Scenarios;
 import dev.faultline.vm.trace.Trace;
 import dev.faultline.vm.trace.TraceOptions;
 import java.io.IOException;
@@ -55,7 +56,9 @@ final class ExploreCommand implements Callable<Integer> {
   private static final int TRACE_EVENTS = 1 << 14; // of each strand: more than a scenario makes
   private static final long SECONDS_DEFAULT = 60;
 
-  @Parameters(index = "0", paramLabel = "SCENARIO", description = "See 'faultline scenarios'.")
+  private static final String ALL = "all";
+
+  @Parameters(index = "0", paramLabel = "SCENARIO|all", description = "See 'faultline scenarios'; all: one after another.")
   private String name = "";
 
   @Option(
@@ -99,7 +102,10 @@ final class ExploreCommand implements Callable<Integer> {
       names = "--workers",
       paramLabel = "N",
       defaultValue = "1",
-      description = "Explorations side by side, each with a seed of its own (1); for random, pct and pos.")
+      description = {
+        "Explorations side by side (1): of one scenario, each with a seed of its own, for random, pct and pos;",
+        "of all, each of another scenario."
+      })
   private int workers;
 
   @Option(names = "--replay", paramLabel = "FILE", description = "Runs the schedule in a file, once.")
@@ -123,7 +129,7 @@ final class ExploreCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    Scenario scenario = ScenariosCommand.named(spec, name);
+    Scenario scenario = name.equals(ALL) ? null : ScenariosCommand.named(spec, name);
     Long n = executions;
     if (n != null && n < 1) {
       throw refused("--executions " + n + ": must be 1 or more");
@@ -133,16 +139,19 @@ final class ExploreCommand implements Callable<Integer> {
       throw refused("--seconds " + s + ": must be 1 or more, and less than 30 years");
     }
     checkTrace();
+    if (workers < 1) {
+      throw refused("--workers " + workers + ": must be 1 or more");
+    }
+    long nanos = s != null ? s * 1_000_000_000L : n != null ? Long.MAX_VALUE : SECONDS_DEFAULT * 1_000_000_000L;
+    ExploreOutput out = new ExploreOutput(spec.commandLine().getOut(), json);
+    if (scenario == null) {
+      return all(out, nanos);
+    }
     Path file = replay;
     Schedule schedule = file == null ? null : read(file);
     ScenarioProgram program =
         new ScenarioProgram(scenario, modeOf(schedule), defectsOf(schedule));
-    Explorer explorer =
-        new Explorer(program)
-            .fact("scenario", scenario.name())
-            .fact("mode", program.mode().name().toLowerCase(Locale.ROOT))
-            .fact("defects", labels(program.defects()));
-    ExploreOutput out = new ExploreOutput(spec.commandLine().getOut(), json);
+    Explorer explorer = explorer(program);
     if (schedule != null) {
       Exploration x = explorer.replay(schedule);
       if (isOffSchedule(x)) {
@@ -154,19 +163,48 @@ final class ExploreCommand implements Callable<Integer> {
       write(t, program, "--replay " + file);
       return x.finding() == null ? Main.OK : Main.FINDING;
     }
-    if (workers < 1) {
-      throw refused("--workers " + workers + ": must be 1 or more");
-    }
     if (workers > 1 && (strategy.equals("dpor") || strategy.equals("preemptions"))) {
       throw refused("--workers " + workers + ": " + strategy + " runs alone; random, pct and pos can be many");
     }
     Chooser chooser = chooser(seed);
     Progress progress = new Progress(spec.commandLine().getErr(), Terminal.isStandardError());
-    long nanos = s != null ? s * 1_000_000_000L : n != null ? Long.MAX_VALUE : SECONDS_DEFAULT * 1_000_000_000L;
     explorer.nanos(nanos).executions(n == null ? Long.MAX_VALUE : n);
     explorer.progress(new ExploreProgress(progress, scenario.name(), nanos, n)::at);
     Exploration x = workers == 1 ? explorer.run(chooser) : sideBySide(explorer, nanos, n);
     progress.clear();
+    return conclude(out, program, x);
+  }
+
+  private static Explorer explorer(ScenarioProgram p) {
+    return new Explorer(p)
+        .fact("scenario", p.scenario().name())
+        .fact("mode", p.mode().name().toLowerCase(Locale.ROOT))
+        .fact("defects", labels(p.defects()));
+  }
+
+  /** Explores every scenario, until one has a finding. */
+  private int all(ExploreOutput out, long nanos) throws InterruptedException {
+    if (replay != null || save != null || trace.file != null) {
+      throw refused("all: --replay, --save and --trace are of one scenario");
+    }
+    chooser(seed); // complains here if it must
+    Mode m = modeOf(null);
+    Set<Defect> d = defectsOf(null);
+    Long n = executions;
+    List<ScenarioProgram> programs = new ArrayList<>();
+    for (Scenario s : Scenarios.all()) {
+      programs.add(new ScenarioProgram(s, m, d));
+    }
+    return ExploreAll.run(
+        programs,
+        workers,
+        (p, stop) -> explorer(p).nanos(nanos).executions(n == null ? Long.MAX_VALUE : n).stopWhen(stop)
+            .run(chooser(seed)),
+        (p, x) -> conclude(out, p, x));
+  }
+
+  /** Reports, with the simplest schedule of a finding. */
+  private int conclude(ExploreOutput out, ScenarioProgram program, Exploration x) {
     Exploration.Found found = x.finding();
     if (found != null && found.outcome().kind() != Outcome.Kind.ESCAPED) {
       Explorer again = new Explorer(program);

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.faultline.vm.scenario.Scenario;
+import dev.faultline.vm.scenario.Scenarios;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -67,7 +69,28 @@ final class ExploreCommandTest {
   }
 
   @Test
+  void allScenarios_areSharedByTwoWorkers() {
+    String[] args = {"explore", "all", "--strategy", "random", "--executions", "2", "--workers", "2"};
+    assertThat(execute(args)).isEqualTo(Main.OK);
+    assertThat(out.toString().lines().map(l -> l.substring(0, l.indexOf(':'))))
+        .containsExactlyInAnyOrderElementsOf(Scenarios.all().stream().map(Scenario::name).toList());
+  }
+
+  @Test
+  void firstFinding_endsAllScenarios() {
+    String[] args = {
+      "explore", "all", "--strategy", "pct", "--executions", "50", "--workers", "2", "--defect", "H-LOCALFLUSH"
+    };
+    assertThat(execute(args)).isEqualTo(Main.FINDING);
+    assertThat(out.toString()).contains("finding (", "--defect H-LOCALFLUSH --replay FILE");
+    assertThat(out.toString()).contains("two-faulters: ").doesNotContain("file-end-dead: "); // the first, the last
+  }
+
+  @Test
   void badUsage_getsOneLine() {
+    refuses("--replay, --save and --trace are of one scenario", "explore", "all", "--save", "x");
+    refuses("no strategy 'luck'", "explore", "all", "--strategy", "luck");
+    refuses("--workers 0: must be 1 or more", "explore", "all", "--workers", "0");
     refuses("no scenario 'nope'", "explore", "nope");
     refuses("no strategy 'luck'", "explore", "fork-store", "--strategy", "luck");
     refuses("no defect 'H-NOPE'; there are HISTORICAL, H-COUNTERS", "explore", "fork-store", "--defect", "H-NOPE");
