@@ -88,6 +88,12 @@ final class Carrier {
     thread = pool.newThread(this::run, "explorer-" + number);
   }
 
+  /** Returns the host's thread that it runs on. */
+  Thread host() {
+    OneThread o = pool.oneThread;
+    return o == null ? thread : o.host;
+  }
+
   private void run() {
     while (true) {
       ControlledStrand s = assigned;

@@ -31,7 +31,7 @@ final class OneThread implements Executor {
   private static final @Nullable MethodHandle MAKE = find();
 
   private final ConcurrentLinkedQueue<Runnable> queue = new ConcurrentLinkedQueue<>();
-  private final Thread host = ThreadStrands.newThread(this::run, "explorer"); // (C)
+  final Thread host = ThreadStrands.newThread(this::run, "explorer"); // (C)
   private volatile boolean parked;
   private volatile boolean closed;
 

@@ -13,6 +13,8 @@ public final class Session implements AutoCloseable {
    * the next, so that a small program needs no handing over at all. A second run of an execution follows the recorded
    * choices and is compared step by step.
    */
+  private static final int LOOKS = 4; // in the time of one patience
+
   private final Program program; // (C)
   private final Chooser chooser; // (C)
   private final Options options; // (C)
@@ -35,7 +37,7 @@ public final class Session implements AutoCloseable {
    * @param fine whether every schedule point is a place to switch, or only those that others can tell apart
    * @param stepLimit steps of one execution
    * @param repeatEvery every so many executions, one is run twice and compared; 0 for never
-   * @param patienceNanos host time without a step after which a strand counts as escaped
+   * @param patienceNanos host time without a step after which a strand counts as escaped, unless it has no processor
    * @param hostThreads whether each strand has a thread of the host's, or one may do for all where the JVM can
    */
   public record Options(boolean fine, int stepLimit, int repeatEvery, long patienceNanos, boolean hostThreads) {
@@ -93,14 +95,12 @@ public final class Session implements AutoCloseable {
       return null;
     }
     controller.pool().handTo(controller.beginExecution());
-    long seen = -1;
+    Silence silence = new Silence(options.patienceNanos());
     try {
-      while (!over.await(options.patienceNanos(), TimeUnit.NANOSECONDS)) {
-        long now = controller.progress.get();
-        if (now == seen) {
+      while (!over.await(options.patienceNanos() / LOOKS + 1, TimeUnit.NANOSECONDS)) {
+        if (silence.isEscape(controller.progress.get(), controller.running)) {
           return escaped();
         }
-        seen = now;
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -239,6 +240,36 @@ class OutcomeTest {
     } finally {
       never.countDown();
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void strand_thatRunsOnWithoutAStepIsNamed(boolean hostThreads) {
+    AtomicBoolean end = new AtomicBoolean();
+    Program p =
+        strands ->
+            Programs.trial(
+                2,
+                i -> {
+                  while (i == 1 && !end.get()) {
+                    Thread.onSpinWait();
+                  }
+                });
+    Session.Options o = new Session.Options(false, 500, 0, 100_000_000L, hostThreads);
+    try {
+      expect(new Explorer(p).options(o).run(new RandomWalk(1)), Outcome.Kind.ESCAPED, "t1 made no step");
+    } finally {
+      end.set(true);
+    }
+  }
+
+  @Test
+  void strand_withoutAProcessorHasNotEscaped() {
+    assertThat(Silence.isEscape(Thread.State.RUNNABLE, 100, 500, 10)).isFalse();
+    assertThat(Silence.isEscape(Thread.State.RUNNABLE, 100, 500, 100)).isTrue();
+    assertThat(Silence.isEscape(Thread.State.RUNNABLE, 100, 1200, 0)).isTrue(); // may be native code that blocks
+    assertThat(Silence.isEscape(Thread.State.WAITING, 100, 99, 0)).isFalse();
+    assertThat(Silence.isEscape(Thread.State.BLOCKED, 100, 100, 0)).isTrue();
   }
 
   @ParameterizedTest
