@@ -246,20 +246,6 @@ class FaultSearchDecisionTest extends DecisionTests {
     return s;
   }
 
-  private static void cache(World w, Space s) {
-    VmObject o = s.object(16);
-    VmPage m = resident(w, s, 16, o, 0);
-    w.inKernel(
-        () -> {
-          o.lock.lock();
-          w.kernel().pages().queues().lock.lock();
-          w.kernel().pages().cacheLocked(m);
-          w.kernel().pages().queues().lock.unlock();
-          o.lock.unlock();
-        });
-    assertEquals(true, m.isCached());
-  }
-
   @ParameterizedTest
   @MethodSource("modes")
   void d14a_cachedPageIsReactivated(Mode mode) {

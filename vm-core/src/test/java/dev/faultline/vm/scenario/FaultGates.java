@@ -5,6 +5,8 @@ import dev.faultline.vm.fault.Decision;
 import dev.faultline.vm.fault.FaultPoint;
 import dev.faultline.vm.fault.FaultProbe;
 import dev.faultline.vm.sync.KThread;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -20,6 +22,7 @@ public final class FaultGates implements FaultProbe {
    * Implementation overview
    *
    * counts   one counter a decision and outcome, atomic, read at any time.
+   * path     where wanted, who decided what in which order; a queue without locks, as it is filled under kernel locks.
    * gates    at most one a point; it stops the first thread that comes, and no other. A thread that waits at a gate
    *          gives up the kernel
    *          token, or nobody else could run in UP mode: a gate is a sleep put where the test wants one.
@@ -27,6 +30,11 @@ public final class FaultGates implements FaultProbe {
   private final AtomicLongArray counts = new AtomicLongArray(Decision.values().length * 2); // (A)
   // (A)
   private final AtomicReferenceArray<@Nullable Gate> gates = new AtomicReferenceArray<>(FaultPoint.values().length);
+
+  private volatile @Nullable Queue<Taken> path; // null: nobody wants to know
+
+  /** One outcome of a decision, and the kernel thread whose it was. */
+  private record Taken(String thread, Decision decision, boolean outcome) {}
 
   /** A place where one thread is stopped. */
   public static final class Gate {
@@ -103,6 +111,10 @@ public final class FaultGates implements FaultProbe {
   @Override
   public void decided(Decision d, boolean outcome) {
     counts.getAndIncrement(index(d, outcome));
+    Queue<Taken> p = path;
+    if (p != null) {
+      p.add(new Taken(KThread.current().name(), d, outcome));
+    }
   }
 
   @Override
@@ -114,6 +126,29 @@ public final class FaultGates implements FaultProbe {
     if (g != null) {
       g.pass();
     }
+  }
+
+  /** Begins a new record of what is decided from now on, in order. */
+  public void record() {
+    path = new ConcurrentLinkedQueue<>();
+  }
+
+  /**
+   * Returns what the kernel threads of that name have decided since {@link #record}, each outcome with a blank after
+   * it: {@code "D7F D8F "}.
+   */
+  public String path(String thread) {
+    Queue<Taken> p = path;
+    if (p == null) {
+      throw new IllegalStateException("nothing was recorded");
+    }
+    StringBuilder b = new StringBuilder();
+    for (Taken t : p) {
+      if (t.thread.equals(thread)) {
+        b.append(t.decision).append(t.outcome ? 'T' : 'F').append(' ');
+      }
+    }
+    return b.toString();
   }
 
   /** Returns how often a decision had an outcome. */
