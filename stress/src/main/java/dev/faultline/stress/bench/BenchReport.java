@@ -7,9 +7,13 @@ import java.util.Locale;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.BenchmarkList;
+import org.openjdk.jmh.runner.BenchmarkListEntry;
 import org.openjdk.jmh.runner.NoBenchmarksException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.format.OutputFormat;
+import org.openjdk.jmh.runner.format.OutputFormatFactory;
 import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
@@ -33,7 +37,27 @@ public final class BenchReport {
   private static final int SMALL_PAGE = 64;
   private static final int MANY_FRAMES = 1 << 20;
 
+  private static final String CLASSES = "(BareCosts|HostFaults|FaultCosts|ForkCost|BootCost)";
+
   private BenchReport() {}
+
+  /**
+   * Returns the names of the benchmarks that {@link #run} would run, in order.
+   *
+   * @param only as there
+   */
+  public static List<String> names(String only) {
+    OutputFormat silent = OutputFormatFactory.createFormatInstance(System.err, VerboseMode.SILENT);
+    List<String> names = new ArrayList<>();
+    for (BenchmarkListEntry e : BenchmarkList.defaultList().find(silent, List.of(pattern(CLASSES, only)), List.of())) {
+      names.add(e.getUsername().substring(PACKAGE.length()));
+    }
+    return names;
+  }
+
+  private static String pattern(String classes, String only) {
+    return PACKAGE.replace(".", "\\.") + "(?=.*(?:" + only + "))" + classes + ".*";
+  }
 
   /**
    * Runs everything and returns the report as Markdown.
@@ -41,12 +65,12 @@ public final class BenchReport {
    * @param quick one short iteration each
    * @param seconds length of an iteration
    * @param only a regular expression that the benchmark's name must contain; empty for all
-   * @throws RunnerException if a benchmark fails, or none has such a name
+   * @throws RunnerException if a benchmark fails
    */
   public static String run(boolean quick, int seconds, String only) throws RunnerException {
     List<Row> rows = new ArrayList<>();
     collect(rows, "1 thread",
-        options(quick, seconds, "-Xms2g", "(BareCosts|HostFaults|FaultCosts|ForkCost|BootCost)", only).threads(1));
+        options(quick, seconds, "-Xms2g", CLASSES, only).threads(1));
     collect(rows, "2 threads", options(quick, seconds, "-Xms2g", "(HostFaults|FaultCosts|BareCosts)", only).threads(2));
     // Frames taken in turn from 64 MiB: what a fault zeroes or copies then comes from memory, not from a cache.
     for (int threads = 1; threads <= 2; threads++) {
@@ -63,7 +87,7 @@ public final class BenchReport {
 
   private static ChainedOptionsBuilder options(boolean quick, int seconds, String heap, String classes, String only) {
     return new OptionsBuilder()
-        .include(PACKAGE.replace(".", "\\.") + classes + "(?=.*(?:" + only + ")).*")
+        .include(pattern(classes, only))
         .forks(1)
         .warmupIterations(quick ? 1 : 4)
         .measurementIterations(quick ? 1 : 5)

@@ -8,7 +8,10 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.openjdk.jmh.runner.RunnerException;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** {@code faultline bench}: what faults cost, with the host kernel's own beside them in the same run. */
 @Command(
@@ -26,19 +29,27 @@ public final class BenchCommand implements Callable<Integer> {
   @Option(names = "--only", paramLabel = "REGEX", description = "Only the benchmarks whose name matches.")
   private String only = "";
 
+  @Spec private CommandSpec spec;
+
   BenchCommand() {}
+
+  private ParameterException refused(String why) {
+    return new ParameterException(spec.commandLine(), why);
+  }
 
   @Override
   public Integer call() throws RunnerException {
     if (seconds < 1) {
-      System.err.println("faultline bench: --seconds " + seconds + ": must be 1 or more");
-      return Main.USAGE;
+      throw refused("--seconds " + seconds + ": must be 1 or more");
     }
     try {
       Pattern.compile(only);
     } catch (PatternSyntaxException e) {
-      System.err.println("faultline bench: --only '" + only + "': no regular expression: " + e.getDescription());
-      return Main.USAGE;
+      throw refused("--only '" + only + "': no regular expression: " + e.getDescription());
+    }
+    if (BenchReport.names(only).isEmpty()) {
+      throw refused("--only '" + only + "': no benchmark's name matches; there are "
+          + String.join(", ", BenchReport.names("")));
     }
     String table = BenchReport.run(quick, seconds, only);
     PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine;
 
@@ -243,8 +244,15 @@ final class BadInputTest {
     assertRefused(List.of("run", "@" + before), "@" + before + ": no such file");
   }
 
-  @Test
-  void aBenchmark() {
-    assertRefused(List.of("bench", "--seconds", "x"), "'x' is no whole number");
+  @ParameterizedTest(name = "{0} {1}")
+  @CsvSource(quoteCharacter = '"', value = {
+    "--seconds, x, 'x' is no whole number",
+    "--seconds, 0, --seconds 0: must be 1 or more",
+    "--only, [, --only '[': no regular expression: Unclosed character class",
+    "--only, nosuch, --only 'nosuch': no benchmark's name matches; there are BareCosts.",
+    "--only, zero-fill, FaultCosts.zeroFill"
+  })
+  void aBenchmark(String option, String value, String named) {
+    assertRefused(List.of("bench", option, value), named);
   }
 }
