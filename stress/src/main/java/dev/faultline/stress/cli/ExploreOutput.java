@@ -15,6 +15,7 @@ import dev.faultline.vm.trace.TextRenderer;
 import dev.faultline.vm.trace.Trace;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -66,8 +67,11 @@ final class ExploreOutput {
     out.print(found.schedule().text());
   }
 
-  /** Returns what was found as the record that all commands share. */
-  private static Finding finding(ScenarioProgram p, Found found) {
+  /**
+   * Returns what was found as the record that all commands share. An exploration records no events, so the last ones
+   * are those of the replay that {@code trace} is of.
+   */
+  private static Finding finding(ScenarioProgram p, Found found, @Nullable Trace trace) {
     Map<String, String> c = new LinkedHashMap<>();
     FindingContext.mode(c, p.mode(), p.defects());
     c.put("scenario", p.scenario().name());
@@ -88,7 +92,8 @@ final class ExploreOutput {
       }
     }
     String again = "./faultline explore " + p.scenario().name() + options(p) + " --replay FILE";
-    return f.list().get(0).in(c, found.schedule().text(), Map.of(), again);
+    Map<String, List<String>> events = trace == null ? Map.of() : trace.lastEvents(FindingContext.EVENTS);
+    return f.list().get(0).in(c, found.schedule().text(), events, again);
   }
 
   /** Returns the panic that is at the bottom of what was thrown, or null. */
@@ -149,7 +154,7 @@ final class ExploreOutput {
       f.put("schedule", found.schedule().text());
       f.put("steps", found.trace());
       f.put("trace", trace == null ? "" : TextRenderer.render(trace, p.scenario().name()));
-      f.set("finding", mapper.valueToTree(finding(p, found)));
+      f.set("finding", mapper.valueToTree(finding(p, found, trace)));
     }
     return n.toString();
   }

@@ -6,10 +6,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
+import dev.faultline.vm.detect.FindingContext;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -61,11 +64,29 @@ final class ExploreCommandTest {
     JsonNode found = new ObjectMapper().readTree(out.toString());
     assertThat(found.get("verdict").asText()).isEqualTo("finding");
     assertThat(found.get("finding").get("message").asText()).contains("I-");
+    assertLastEvents(found);
     assertThat(execute("explore", "munmap-access", "--replay", file.toString())).isEqualTo(Main.FINDING);
     assertThat(out.toString()).contains("found again", found.get("finding").get("message").asText());
+    assertThat(execute("explore", "munmap-access", "--json", "--replay", file.toString())).isEqualTo(Main.FINDING);
+    assertThat(lastEvents(new ObjectMapper().readTree(out.toString()))).isEqualTo(lastEvents(found));
     refuses("a schedule of scenario munmap-access", "explore", "fork-store", "--replay", file.toString());
     Files.writeString(file, Files.readString(file).replace("schedule 1", "schedule 9"));
     refuses("a schedule of version 9", "explore", "munmap-access", "--replay", file.toString());
+  }
+
+  private static JsonNode lastEvents(JsonNode found) {
+    return found.get("finding").get("finding").get("last_events");
+  }
+
+  /** Each actor's last steps, those of the picture. */
+  private static void assertLastEvents(JsonNode found) {
+    JsonNode events = lastEvents(found);
+    List<String> strands = new ArrayList<>();
+    events.fieldNames().forEachRemaining(strands::add);
+    assertThat(strands).containsExactly("load#1", "munmap#2");
+    assertThat(events).allSatisfy(e -> assertThat(e.size()).isBetween(1, FindingContext.EVENTS));
+    assertThat(events.get("load#1").toString()).contains(" loads 0x1 from 0x400\"");
+    assertThat(events.get("munmap#2").toString()).contains(" frees page 0\"");
   }
 
   @Test

@@ -28,7 +28,9 @@ public record FindingContext(
     LongSupplier tick,
     Supplier<Map<String, List<String>>> lastEvents,
     String again) {
-  private static final int EVENTS = 64; // of each strand
+  /** How many events of each strand a finding tells. */
+  public static final int EVENTS = 64;
+
 
   /** Of findings whose circumstances nobody told. */
   static final FindingContext NONE = new FindingContext(Map.of(), () -> 0, Map::of, "");

@@ -2,8 +2,6 @@ package dev.faultline.vm.trace;
 
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -99,21 +97,9 @@ public final class EventRings {
     return new Trace(lanes, records, completeFrom, names.copy());
   }
 
-  /**
-   * Returns the last {@code n} events of each strand, oldest first, a line each, by the strand's name and number. For
-   * findings. May be called by any thread at any time.
-   */
+  /** As {@link Trace#lastEvents} of what the rings hold. May be called by any thread at any time. */
   public Map<String, List<String>> lastEvents(int n) {
-    Trace t = trace();
-    Map<Integer, List<TraceRecord>> byStrand = new HashMap<>();
-    t.records().forEach(r -> byStrand.computeIfAbsent(r.strand(), s -> new ArrayList<>()).add(r));
-    Map<String, List<String>> all = new LinkedHashMap<>();
-    for (Trace.Lane lane : t.lanes()) {
-      List<TraceRecord> own = byStrand.getOrDefault(lane.strand(), List.of());
-      List<TraceRecord> last = own.subList(Math.max(0, own.size() - n), own.size());
-      all.put(lane.name() + "#" + lane.strand(), last.stream().map(r -> r.place() + " " + t.words(r)).toList());
-    }
-    return all;
+    return trace().lastEvents(n);
   }
 
   @Override

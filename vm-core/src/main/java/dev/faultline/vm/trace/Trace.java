@@ -4,6 +4,9 @@ import dev.faultline.hw.Pte;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.PagerReturn;
 import dev.faultline.vm.base.VmProt;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -36,6 +39,22 @@ public record Trace(List<Lane> lanes, List<TraceRecord> records, long completeFr
     Set<Integer> strands = later.stream().map(TraceRecord::strand).collect(Collectors.toSet());
     List<Lane> theirs = lanes.stream().filter(l -> strands.contains(l.strand())).toList();
     return new Trace(theirs, later, completeFrom <= place + 1 ? 1 : completeFrom, names);
+  }
+
+  /**
+   * Returns the last {@code n} events of each strand, oldest first, a line each, by the strand's name and number. For
+   * findings.
+   */
+  public Map<String, List<String>> lastEvents(int n) {
+    Map<Integer, List<TraceRecord>> byStrand = new HashMap<>();
+    records.forEach(r -> byStrand.computeIfAbsent(r.strand(), s -> new ArrayList<>()).add(r));
+    Map<String, List<String>> all = new LinkedHashMap<>();
+    for (Lane lane : lanes) {
+      List<TraceRecord> own = byStrand.getOrDefault(lane.strand(), List.of());
+      List<TraceRecord> last = own.subList(Math.max(0, own.size() - n), own.size());
+      all.put(lane.name() + "#" + lane.strand(), last.stream().map(r -> r.place() + " " + words(r)).toList());
+    }
+    return all;
   }
 
   /** Returns the name of a thing. */
