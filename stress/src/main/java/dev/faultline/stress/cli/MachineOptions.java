@@ -7,10 +7,11 @@ import dev.faultline.vm.base.Mode;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** The options that say what machine boots, in what mode. */
+/** The options that say what machine boots, in what mode, with which daemons. */
 final class MachineOptions {
   private static final int BLOCKS_PER_PAGE = 8;
   /** Half of the largest disk; the other half is left to files. */
@@ -103,6 +104,8 @@ final class MachineOptions {
       description = "What the machine's random choices are drawn from (${DEFAULT-VALUE}).")
   long seed;
 
+  @Mixin DaemonSwitches daemons = new DaemonSwitches();
+
   /**
    * Refuses options with which no kernel can boot, whatever it is to run.
    *
@@ -143,7 +146,7 @@ final class MachineOptions {
             .disk(disk)
             .seed(runSeed)
             .build();
-    return KernelConfig.builder(machine).mode(mode.mode).swapPages((int) swapPages);
+    return KernelConfig.builder(machine).mode(mode.mode).swapPages((int) swapPages).daemons(daemons.options());
   }
 
   private long pages(String option, long bytes) {
@@ -170,6 +173,7 @@ final class MachineOptions {
         + " --mode " + mode.name().toLowerCase(Locale.ROOT)
         + " --tlb " + tlb
         + " --disk " + disk.name()
+        + daemons.commandLine()
         + " --seed " + runSeed;
   }
 }

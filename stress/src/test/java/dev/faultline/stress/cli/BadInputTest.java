@@ -201,6 +201,13 @@ final class BadInputTest {
         arguments("--tlb 131072", "TLB entries 131072"),
         arguments("--seed 99999999999999999999", "is too large"),
         arguments("--seed -99999999999999999999", "is too small"),
+        arguments("--u-area 3", "--u-area 3: must be 0 to 2"),
+        arguments("--u-area 2 --frames 4", "u-area of 2 pages on a machine of 4 frames"),
+        arguments("--resident-pages -2", "--resident-pages -2: must be -1 (no limit) or more"),
+        arguments("--swap-out-after -1", "--swap-out-after -1: must be 0 or more"),
+        arguments("--sync-every -1", "--sync-every -1: must be 0 (never) or more"),
+        arguments("--no-vm-daemon --resident-pages 4", "--no-vm-daemon: nobody would look at --resident-pages"),
+        arguments("--no-vm-daemon --swap-out-after 4", "--no-vm-daemon: nobody would look at --swap-out-after"),
         arguments("--repeat -3", "--repeat -3: must be 1 or more"),
         arguments("--json=maybe", "maybe"),
         arguments("other.vm", "other.vm"));
