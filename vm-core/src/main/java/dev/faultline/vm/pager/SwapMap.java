@@ -1,10 +1,11 @@
 package dev.faultline.vm.pager;
 
 import dev.faultline.vm.base.KernelPanic;
+import java.util.BitSet;
 
 /**
  * Which pages of the swap area are free. Hands out aligned clusters of eight or the lowest single page, so that what is
- * paged out in order lies in order. Guard: S.
+ * paged out in order lies in order; pages whose last write failed only when asked for them. Guard: S.
  *
  * @see "vm-semantics 1.6, 3.6; swap_pager.c: swap_pager_getswapspace; subr_rlist.c"
  */
@@ -16,6 +17,8 @@ final class SwapMap {
    * some       one bit a word of free: has it a free page?       whole   one bit a word: has it a free aligned cluster?
    * someFrom   no word of some below this index is non-zero; wholeFrom the same for whole. They only move up in a
    *            search and down in a free, so that a search costs little even in a map of millions of pages.
+   * doubtful   free since a write failed, and not in free: who takes from there tries no bad place twice. From doubtful
+   *            they are taken in turn, as some may only have failed for a moment.
    */
   static final int CLUSTER = 8;
   static final int NONE = -1;
@@ -28,7 +31,9 @@ final class SwapMap {
   private final long[] whole;
   private int someFrom;
   private int wholeFrom;
-  private int freeCount;
+  private int freeCount; // with the doubtful ones
+  private final BitSet doubtful = new BitSet(); // grows with the first failure
+  private int hand; // where the search among the doubtful ones goes on
 
   /** Makes a map with every page free. */
   SwapMap(int size) {
@@ -50,7 +55,7 @@ final class SwapMap {
   }
 
   boolean isFree(int page) {
-    return (free[page >> 6] & 1L << page) != 0;
+    return (free[page >> 6] & 1L << page) != 0 || doubtful.get(page);
   }
 
   /** Returns the bits that begin a wholly free byte. */
@@ -68,7 +73,7 @@ final class SwapMap {
     whole[s] = wholeBytes(free[w]) != 0 ? whole[s] | bit : whole[s] & ~bit;
   }
 
-  /** Takes the lowest free page; {@link #NONE} if there is none. */
+  /** Takes the lowest free page that no write has failed for; {@link #NONE} if there is none. */
   int takeOne() {
     while (someFrom < some.length && some[someFrom] == 0) {
       someFrom++;
@@ -80,6 +85,21 @@ final class SwapMap {
     int page = w * 64 + Long.numberOfTrailingZeros(free[w]);
     free[w] &= free[w] - 1;
     summarise(w);
+    freeCount--;
+    return page;
+  }
+
+  /** Takes a free page whose last write failed, another one each time; {@link #NONE} if there is none. */
+  int takeDoubtful() {
+    int page = doubtful.nextSetBit(hand);
+    if (page < 0) {
+      page = doubtful.nextSetBit(0);
+    }
+    if (page < 0) {
+      return NONE;
+    }
+    hand = page + 1;
+    doubtful.clear(page);
     freeCount--;
     return page;
   }
@@ -100,22 +120,32 @@ final class SwapMap {
     return w * 64 + at;
   }
 
-  /** Takes back a page. */
-  void give(int page) {
+  /** Takes back a page that a write has just failed for. */
+  void giveDoubtful(int page) {
+    count(page);
+    doubtful.set(page);
+  }
+
+  private void count(int page) {
     if (page < 0 || page >= size || isFree(page)) {
       throw KernelPanic.of("swap page freed twice or out of range: " + page + " of " + size);
     }
+    freeCount++;
+  }
+
+  /** Takes back a page. */
+  void give(int page) {
+    count(page);
     int w = page >> 6;
     free[w] |= 1L << page;
     summarise(w);
     someFrom = Math.min(someFrom, w >> 6);
     wholeFrom = Math.min(wholeFrom, w >> 6);
-    freeCount++;
   }
 
   /** Counts the free bits one by one, to compare with {@link #freeCount}. */
   int countFree() {
-    int n = 0;
+    int n = doubtful.cardinality();
     for (long w : free) {
       n += Long.bitCount(w);
     }

@@ -39,8 +39,8 @@ public final class SwapPager implements Pager, SwapTransfer {
    *            before it. What keeps the object meanwhile is the pip of those pages.
    * Let go     O and S around the wait for a control block. Survive: our busy pages and pip, hence object, table,
    *            paging offset; locked records, hence the chosen blocks.
-   * Errors     A failed write leaves its page dirty; its block no longer counts as valid (R39; H-SWERR leaves the bit)
-   *            and is kept for the next try, unless reclaim wants it first.
+   * Errors     A failed write leaves its page dirty and without a block (R39; H-SWERR leaves block and valid bit), so
+   *            that the next try goes elsewhere on the disk; the place is used again when there is no other.
    * Invariants I-29, I-44 to I-47, see checkInvariants. Departures A read always takes a transfer of the pool, never a
    * control block, and locks no record: its blocks are valid and its pages busy, so neither reclaim nor anybody else
    * frees them. Tables are sparse and cover any offset, so that no page is beyond them. Nobody sleeps on poip, so
@@ -509,7 +509,7 @@ public final class SwapPager implements Pager, SwapTransfer {
   private void written(VmObject o, PageoutControl c, boolean ok) {
     space.transferEnds(swapPage(o, c.pages[0]), c.count);
     if (!ok && !hSwErr) {
-      invalidate(o, c); // R39
+      space.failed(o, c.pages, c.count); // R39
     }
     for (int i = 0; i < c.count; i++) {
       VmPage m = c.pages[i];
@@ -531,19 +531,6 @@ public final class SwapPager implements Pager, SwapTransfer {
           queues.lock.unlock();
         }
       }
-    }
-  }
-
-  private void invalidate(VmObject o, PageoutControl c) {
-    SwapTable table = SwapSpace.table(o);
-    space.lock.lock();
-    try {
-      for (int i = 0; i < c.count; i++) {
-        long index = space.pageIndex(o, c.pages[i]);
-        space.setValid(table, SwapSpace.block(table, index), (int) index & 7, false);
-      }
-    } finally {
-      space.lock.unlock();
     }
   }
 

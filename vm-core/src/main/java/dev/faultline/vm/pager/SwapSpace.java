@@ -191,7 +191,8 @@ final class SwapSpace {
 
   /**
    * Finds a page of swap for a slot that has none: eight at once for an empty record, else one, else one that reclaim
-   * finds; with none the slot stays empty and swap is full. Caller holds O(own) and has locked the record.
+   * finds, else one whose last write failed; with none the slot stays empty and swap is full. Caller holds O(own) and
+   * has locked the record.
    */
   @GuardedBy("lock")
   void allocate(SwapTable table, VmObject own, SwapTable.Block b, int slot) {
@@ -213,6 +214,9 @@ final class SwapSpace {
       page = map.takeOne();
     }
     if (page == SwapMap.NONE) {
+      page = map.takeDoubtful();
+    }
+    if (page == SwapMap.NONE) {
       full = true;
       return;
     }
@@ -227,6 +231,26 @@ final class SwapSpace {
     if (b.isValid(slot) != on) {
       spare += on ? -1 : 1;
       table.setValid(b, slot, on);
+    }
+  }
+
+  /**
+   * The write of pages has failed. What their blocks hold is anything by now (R39), and they go back: the next try takes
+   * others. Caller holds O and the pages.
+   */
+  void failed(VmObject o, VmPage[] ms, int count) {
+    SwapTable table = table(o);
+    lock.lock();
+    try {
+      for (int i = 0; i < count; i++) {
+        long index = pageIndex(o, ms[i]);
+        SwapTable.Block b = block(table, index);
+        map.giveDoubtful(release(table, b, (int) index & 7));
+        table.dropIfIdle(b);
+      }
+      checkSize();
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -281,9 +305,14 @@ final class SwapSpace {
 
   @GuardedBy("lock")
   private void freeSlot(SwapTable table, SwapTable.Block b, int slot) {
-    if (b.pages[slot] == SwapTable.EMPTY) {
-      return;
+    if (b.pages[slot] != SwapTable.EMPTY) {
+      map.give(release(table, b, slot));
     }
+  }
+
+  /** Takes the page of swap of a slot away, which has one, and returns it; it is nobody's until the map has it. */
+  @GuardedBy("lock")
+  private int release(SwapTable table, SwapTable.Block b, int slot) {
     if (!b.isValid(slot)) {
       spare--;
     }
@@ -292,7 +321,7 @@ final class SwapSpace {
     if (w != null) {
       w.freed(page);
     }
-    map.give(page);
+    return page;
   }
 
   /** Frees what a table owns in [from, to), page indexes, or outside that range. Caller holds O. */

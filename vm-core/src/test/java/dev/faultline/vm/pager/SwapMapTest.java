@@ -49,6 +49,31 @@ final class SwapMapTest {
     assertThatThrownBy(() -> map.give(8)).isInstanceOf(KernelPanic.class);
   }
 
+  @Test
+  void doubtfulPages_areFree_butOnlyTakenOnRequest_oneAfterTheOther() {
+    SwapMap map = new SwapMap(9);
+    for (int i = 0; i < 3; i++) {
+      map.giveDoubtful(map.takeOne());
+    }
+    assertThat(map.takeCluster()).as("not whole any more").isEqualTo(SwapMap.NONE);
+    for (int i = 3; i < 9; i++) {
+      assertThat(map.takeOne()).isEqualTo(i);
+    }
+    assertThat(map.takeOne()).isEqualTo(SwapMap.NONE);
+    assertThat(map.freeCount()).isEqualTo(3);
+    assertThat(map.countFree()).isEqualTo(3);
+    assertThat(map.isFree(1)).isTrue();
+    assertThat(map.takeDoubtful()).isZero();
+    map.giveDoubtful(0);
+    assertThat(map.takeDoubtful()).isEqualTo(1);
+    assertThat(map.takeDoubtful()).isEqualTo(2);
+    map.give(2);
+    assertThat(map.takeOne()).as("a good one again").isEqualTo(2);
+    assertThat(map.takeDoubtful()).isZero();
+    assertThat(map.takeDoubtful()).isEqualTo(SwapMap.NONE);
+    assertThatThrownBy(() -> new SwapMap(1).giveDoubtful(0)).isInstanceOf(KernelPanic.class);
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {1, 63, 64, 65, 200, 5000, 20_000})
   void anyHistory_agreesWithASet(int size) {

@@ -306,7 +306,7 @@ final class SwapPagerTest {
 
   @ParameterizedTest
   @EnumSource(names = {"FIXED", "UP"})
-  void failedSyncPut_leavesThePageDirtyAndItsBlockInvalid(Mode mode) {
+  void failedSyncPut_leavesThePageDirtyAndWithoutABlock(Mode mode) {
     boot(with(mode));
     VmObject o = world.anonymous(4);
     VmPage m = world.store(o, 0, 5);
@@ -335,6 +335,32 @@ final class SwapPagerTest {
     assertThat(m.isActive()).isTrue();
     assertThat(o.pip()).isZero();
     assertThat(world.has(o, 0)).as("R39").isFalse();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"FIXED", "UP"})
+  void failedPut_isTriedElsewhere_asLongAsThereIsElsewhere(Mode mode) {
+    boot(with(mode).swapPages(3));
+    VmObject o = world.anonymous(4);
+    world.store(o, 0, 5);
+    world.disk.fail(0, 16, FaultMode.STICKY_WRITE); // two of three pages of swap
+    assertThat(world.put(o, true, 0)).containsExactly(PagerReturn.ERROR);
+    assertThat(world.swap.freePages()).as("the block went back").isEqualTo(3);
+    assertThat(world.put(o, true, 0)).containsExactly(PagerReturn.ERROR);
+    world.putOk(o, 0);
+    world.store(o, 1, 6);
+    for (int i = 0; i < 4; i++) {
+      assertThat(world.put(o, true, 1)).as("only bad places are left").containsExactly(PagerReturn.ERROR);
+    }
+    world.disk.clearFaults();
+    world.putOk(o, 1);
+    world.store(o, 2, 7);
+    world.putOk(o, 2);
+    for (int i = 0; i < 3; i++) {
+      world.evict(o, i);
+      assertThat(world.get(o, i)).isEqualTo(PagerReturn.OK);
+      world.assertContents(o, i, 5 + i);
+    }
   }
 
   @Test
