@@ -197,6 +197,9 @@ final class AddressSpace {
   /** Returns the regions in the range, after splitting those that reach beyond it. */
   private List<Region> clipped(long start, long end) {
     List<Region> range = new ArrayList<>();
+    if (start >= end) {
+      return range; // nor is a region split
+    }
     Region first = find(start);
     for (Region r : List.copyOf(regions.subMap(first == null ? start : first.start, end).values())) {
       if (r.start < start) {

@@ -184,6 +184,20 @@ class ReferenceTest {
     }
 
     @Test
+    void breakSetToWhereItIs_leavesAMappingAcrossIt() throws Exception {
+      assertThat(results("""
+          process 1
+          image 0x40000000 0x60000000
+          brk 0x40002000
+          mmap 0x40001000 0x2000 rw- private anon
+          brk 0x40002000
+          brk 0x40004000
+          store 0x40002000 7
+          load 0x40002000
+          """)).containsExactly("brk = ENOMEM", "load = 0x7");
+    }
+
+    @Test
     void munmapOverHoles_isFine() throws Exception {
       assertThat(results("""
           process 1
