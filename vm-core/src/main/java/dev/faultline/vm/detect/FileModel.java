@@ -430,6 +430,16 @@ final class FileModel extends SharedSegment {
 
   private void shorter() {
     long end = roundPage(newLength);
+    // Logged before the initial contents end: they are not there any more for who then closes a window that was open
+    // before, on a page whose turn to be emptied has not come.
+    pages.forEach(
+        end >>> pageShift,
+        Long.MAX_VALUE,
+        (n, p) -> {
+          p.lock();
+          p.logEverything(isWatched(p));
+          p.unlock();
+        });
     seedLengthAtMost(newLength, end);
     endTail();
     pages.forEach(

@@ -11,6 +11,7 @@ import static dev.faultline.vm.detect.OracleBed.bytes;
 import static dev.faultline.vm.detect.OracleBed.seeded;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.faultline.hw.PhysicalMemory;
 import dev.faultline.vm.base.Inheritance;
@@ -670,6 +671,25 @@ final class ContentOracleTest {
       clean();
       a.load(0, 0);
       one(Finding.Kind.PROTECTION);
+    }
+
+    /** The store closes its window while the file's pages are being forgotten one by one, before the turn of its own. */
+    @Test
+    void copies_outliveTheFilesEnd_whereTheStoreMeetsItsTruncation() throws Exception {
+      a.space.storeTrapped(at(2));
+      memory.copy(12, 20);
+      a.enter(2, 20, true);
+      bed.oracle.truncateBegins("f", 0);
+      ModelPage first = bed.oracle.file("f").page(0);
+      first.lock();
+      Thread truncation = bed.thread(() -> bed.oracle.truncateEnds("f", true));
+      truncation.start();
+      await().until(() -> truncation.getState() == Thread.State.TIMED_WAITING); // for page 0
+      a.store(2, 0, 5);
+      first.unlock();
+      truncation.join();
+      assertThat(a.load(2, 1)).isEqualTo(seeded(2 * PAGE + 8));
+      clean();
     }
 
     @Test

@@ -124,6 +124,18 @@ final class OracleBed implements AutoCloseable {
     }
   }
 
+  /** Returns a thread, not yet started, that is a strand while it does something. */
+  Thread thread(Runnable what) {
+    return new Thread(() -> {
+      STRANDS.attach("other");
+      try {
+        what.run();
+      } finally {
+        STRANDS.detach();
+      }
+    });
+  }
+
   static long at(int n) {
     return BASE + (long) n * PAGE;
   }
