@@ -147,16 +147,11 @@ final class StressCommand implements Callable<Integer> {
       out.println(p.scenario().name() + ": finding, " + counts(r));
       out.println("  " + f.message());
       out.printf(Locale.ROOT, "  in iteration %,d, after %.1f s%n", f.iteration(), f.nanos() / 1e9);
-      out.println("  again, as likely: ./faultline stress " + p.scenario().name() + options(p) + " --seed " + f.seed());
-      out.println("  with a schedule:  ./faultline explore " + p.scenario().name() + options(p));
+      String again = Stress.command("stress", p.scenario(), p.mode(), p.defects());
+      out.println("  again, as likely: " + again + " --seed " + f.seed());
+      out.println("  with a schedule:  " + Stress.command("explore", p.scenario(), p.mode(), p.defects()));
     }
     out.flush();
-  }
-
-  private static String options(Stress.Plan p) {
-    StringBuilder b = new StringBuilder();
-    p.defects().stream().sorted().forEach(d -> b.append(" --defect ").append(d.label()));
-    return b.append(p.mode() == Mode.FIXED ? "" : " --mode " + p.mode().name().toLowerCase(Locale.ROOT)).toString();
   }
 
   private static String document(Stress.Plan p, Stress.Result r, Stress.@Nullable Found f) {

@@ -6,7 +6,9 @@ import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.scenario.Scenario;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -68,6 +70,22 @@ public final class Stress {
     this.progress = progress;
   }
 
+  /**
+   * Returns the command that runs a scenario by itself.
+   *
+   * @param engine stress or explore
+   */
+  public static String command(String engine, Scenario s, Mode mode, Set<Defect> defects) {
+    StringBuilder b = new StringBuilder("./faultline ").append(engine).append(' ').append(s.name());
+    Set<Defect> others = defects.isEmpty() ? Set.of() : EnumSet.copyOf(defects);
+    if (others.containsAll(Defect.historical())) {
+      b.append(" --defect ").append(Defect.HISTORICAL);
+      others.removeAll(Defect.historical());
+    }
+    others.forEach(d -> b.append(" --defect ").append(d.label()));
+    return b.append(mode == Mode.FIXED ? "" : " --mode " + mode.name().toLowerCase(Locale.ROOT)).toString();
+  }
+
   /** Runs it on threads of its own, and waits for them. */
   public Result run() throws InterruptedException {
     List<Thread> threads = new ArrayList<>();
@@ -100,7 +118,8 @@ public final class Stress {
         if (i >= plan.iterations()) {
           return;
         }
-        String message = new FreeTrial(strands).run(plan.scenario(), plan.mode(), plan.defects(), plan.seed() + i);
+        FreeTrial trial = new FreeTrial(FreeTrial.Stage.of(strands));
+        String message = trial.run(plan.scenario(), plan.mode(), plan.defects(), plan.seed() + i);
         done.incrementAndGet();
         if (message != null) {
           found(new Found(plan.seed() + i, i + 1, System.nanoTime() - began, message));

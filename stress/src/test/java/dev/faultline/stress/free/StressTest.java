@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
+import dev.faultline.vm.sync.Channel;
+import dev.faultline.vm.sync.NamedChannel;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -12,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Scenarios run freely: nothing on the correct kernel, in either mode. What is found with defects: MatrixTest. */
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
@@ -43,6 +46,31 @@ final class StressTest {
     Scenario s = Scenarios.named("memory-daemon");
     assertThat(s).isNotNull();
     assertThat(run(s, Mode.FIXED, 600).found()).isNull();
+  }
+
+  /** Set-up and check are kernel code: a lost wakeup may hit them as well as any actor. */
+  @ParameterizedTest
+  @ValueSource(strings = {"the set-up", "the check", "sleeper"})
+  void whoeverSleepsForGood_isAFindingThatNamesTheWait(String who) throws InterruptedException {
+    Scenario two = Scenarios.all().get(0);
+    Scenario s =
+        new Scenario(
+            "sleeps",
+            "Somebody sleeps and nobody is left to wake him.",
+            two.exercises(),
+            two.shape(),
+            w -> {
+              Channel c = new NamedChannel("nothing", 0);
+              Runnable sleep = () -> w.kernel().domain().sleepQueues().sleepOn(c, null, "never");
+              if (who.equals("the set-up")) {
+                w.inKernel(sleep);
+              }
+              w.actor("sleeper", who.equals("sleeper") ? sleep : () -> {});
+              w.check(() -> w.inKernel(who.equals("the check") ? sleep : () -> {}));
+            });
+    Stress.Result r = run(s, Mode.FIXED, 1);
+    assertThat(r.found()).isNotNull();
+    assertThat(r.found().message()).startsWith("hang: " + who + " is not done; ").contains("waits, never, for nothing");
   }
 
   @Test

@@ -238,7 +238,7 @@ public final class WaitForGraph {
   }
 
   /** Returns whether the same threads wait for the same things, in the same sleeps; daemons with a period aside. */
-  boolean sameAs(WaitForGraph other) {
+  public boolean sameAs(WaitForGraph other) {
     List<Wait> mine = others();
     List<Wait> theirs = other.others();
     if (running != other.running || mine.size() != theirs.size()) {
