@@ -208,16 +208,17 @@ final class SoakCommand implements Callable<Integer> {
   private static Soak.Tally add(Soak.@Nullable Tally a, Soak.Tally b) {
     return a == null ? b
         : new Soak.Tally(a.worlds() + b.worlds(), a.judged() + b.judged(), a.compared() + b.compared(),
-            a.faults() + b.faults(), a.killed() + b.killed(), a.swappedOut() + b.swappedOut(),
-            a.badWorlds() + b.badWorlds(), a.traces() + b.traces(), a.nanos() + b.nanos());
+            a.trials() + b.trials(), a.faults() + b.faults(), a.killed() + b.killed(),
+            a.swappedOut() + b.swappedOut(), a.badWorlds() + b.badWorlds(), a.traces() + b.traces(),
+            a.nanos() + b.nanos());
   }
 
   private static String line(Soak.Tally t) {
     return String.format(Locale.ROOT,
-        "%,d worlds (%,d of them traces), %,d accesses judged, %,d lines compared, %,d faults, "
-            + "%,d processes killed for want of memory, %,d swapped out, %,d worlds with findings, %.0f s",
-        t.worlds(), t.traces(), t.judged(), t.compared(), t.faults(), t.killed(), t.swappedOut(), t.badWorlds(),
-        t.nanos() / 1e9);
+        "%,d worlds (%,d of them traces), %,d accesses judged, %,d lines compared, %,d runs of scenarios, "
+            + "%,d faults, %,d processes killed for want of memory, %,d swapped out, %,d worlds with findings, %.0f s",
+        t.worlds(), t.traces(), t.judged(), t.compared(), t.trials(), t.faults(), t.killed(), t.swappedOut(),
+        t.badWorlds(), t.nanos() / 1e9);
   }
 
   private static void print(PrintWriter to, String line) {

@@ -8,6 +8,8 @@ public enum Load {
   RACING("racing"),
   /** A random program of processes that share memory, fork copies of it and end, while memory is short. */
   FAMILY("family"),
+  /** A scenario of the registry, again and again, each time in a small world of its own. */
+  SCENARIO("scenario"),
   /** The recorded memory of {@code ls}. */
   LS("ls", 67),
   /** The recorded memory of a shell pipeline. */

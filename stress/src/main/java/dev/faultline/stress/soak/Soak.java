@@ -36,11 +36,16 @@ public final class Soak {
       int workers,
       boolean keepGoing) {}
 
-  /** What has been seen so far. */
+  /**
+   * What has been seen so far.
+   *
+   * @param trials runs of scenarios
+   */
   public record Tally(
       int worlds,
       long judged,
       long compared,
+      long trials,
       long faults,
       long killed,
       long swappedOut,
@@ -49,7 +54,7 @@ public final class Soak {
       long nanos) {
     /** Returns whether anything was checked at all. */
     public boolean checkedSomething() {
-      return worlds > 0 && judged > 0;
+      return worlds > 0 && (judged > 0 || trials > 0);
     }
   }
 
@@ -64,6 +69,7 @@ public final class Soak {
   private int worlds;
   private long judged;
   private long compared;
+  private long trials;
   private long faults;
   private long killed;
   private long swappedOut;
@@ -147,6 +153,7 @@ public final class Soak {
     worlds++;
     judged += o.judged();
     compared += o.compared();
+    trials += o.trials();
     faults += o.faults();
     killed += o.killed();
     swappedOut += o.swappedOut();
@@ -159,6 +166,6 @@ public final class Soak {
   /** Returns what has been seen so far. */
   public synchronized Tally tally() {
     long nanos = System.nanoTime() - began;
-    return new Tally(worlds, judged, compared, faults, killed, swappedOut, badWorlds, traces, nanos);
+    return new Tally(worlds, judged, compared, trials, faults, killed, swappedOut, badWorlds, traces, nanos);
   }
 }

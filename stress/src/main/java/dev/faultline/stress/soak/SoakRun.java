@@ -37,6 +37,7 @@ public final class SoakRun {
    *
    * @param judged accesses that the content oracle judged
    * @param compared lines of output compared with the reference
+   * @param trials how often a scenario ran to its end
    * @param swappedOut how often a process was swapped out
    * @param nanos how long it took
    */
@@ -45,6 +46,7 @@ public final class SoakRun {
       Findings findings,
       long judged,
       long compared,
+      long trials,
       long faults,
       long killed,
       long swappedOut,
@@ -66,6 +68,9 @@ public final class SoakRun {
   /** Runs {@code world}. The caller is no strand. */
   public Outcome run(SoakWorld world) throws ProgramException, IOException {
     long began = System.nanoTime();
+    if (world.load() == Load.SCENARIO) {
+      return new SoakTrials(strands, () -> stopping).run(world, began);
+    }
     try (VmProgram program = program(world)) {
       Findings findings = new Findings();
       Unrest unrest = world.unrest();
@@ -130,7 +135,7 @@ public final class SoakRun {
     }
     long swappedOut = kernel.domain().events(Event.PROC_SWAPOUT.ordinal());
     return new Outcome(
-        world, findings, checks.judged(), compared, faults, killed, swappedOut, System.nanoTime() - began);
+        world, findings, checks.judged(), compared, 0, faults, killed, swappedOut, System.nanoTime() - began);
   }
 
   /** Waits for the end of a run; ends it at its first finding. False if the kernel had to be left as it was. */

@@ -7,8 +7,11 @@ import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.scenario.Scenario;
+import dev.faultline.vm.scenario.Scenarios;
 import dev.faultline.vm.trace.TraceOptions;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -19,6 +22,8 @@ import java.util.SplittableRandom;
  * @param planSeed seed of the plan that it belongs to
  * @param index number in the plan, from 0
  * @param load what runs
+ * @param scenario which scenario, if that is the load: a number that grows from one such world to the next
+ * @param runs how often a scenario runs
  * @param programSeed what a random program is made from, and the machine's own seed
  * @param cpus processors
  * @param frames page frames
@@ -34,6 +39,8 @@ public record SoakWorld(
     long planSeed,
     int index,
     Load load,
+    int scenario,
+    int runs,
     long programSeed,
     Mode mode,
     int cpus,
@@ -55,6 +62,8 @@ public record SoakWorld(
       {DiskProfile.ZERO, DiskProfile.ZERO, DiskProfile.FAST, DiskProfile.ADVERSARIAL, DiskProfile.ADVERSARIAL};
   private static final int TRACE_SHARE = 12; // one world in so many runs a trace: it takes as long as many programs
   private static final int FAMILY_SHARE = 4;
+  private static final int SCENARIO_SHARE = 3; // every third world, so that a plan comes by all of them in turn
+  private static final int[] RUNS = {20, 20, 50, 300};
   private static final int[] FAMILY_FRAMES = {256, 96, 64, 64, 48};
   private static final int RECORDED_SHARE = 4; // recording slows threads down, and brings them into step
   private static final int LAST_EVENTS = 64; // of each strand, for findings
@@ -94,10 +103,17 @@ public record SoakWorld(
       load = Load.FAMILY;
       frames = FAMILY_FRAMES[r.nextInt(FAMILY_FRAMES.length)];
     }
+    if (index % SCENARIO_SHARE == SCENARIO_SHARE - 1) {
+      load = Load.SCENARIO;
+    }
+    SplittableRandom more = new SplittableRandom(mixed(programSeed));
+    DaemonOptions daemons = drawDaemons(more, frames);
     return new SoakWorld(
         planSeed,
         index,
         load,
+        (int) ((mixed(planSeed) >>> 40) + index / SCENARIO_SHARE),
+        RUNS[more.nextInt(RUNS.length)],
         programSeed,
         mode,
         cpus,
@@ -108,7 +124,7 @@ public record SoakWorld(
         mmu,
         diskFaults,
         allocFail,
-        drawDaemons(new SplittableRandom(mixed(programSeed)), frames),
+        daemons,
         unrest,
         defects.isEmpty() ? Set.of() : EnumSet.copyOf(defects));
   }
@@ -131,6 +147,12 @@ public record SoakWorld(
     long y = (z ^ (z >>> 33)) * 0xff51afd7ed558ccdL;
     y = (y ^ (y >>> 33)) * 0xc4ceb9fe1a85ec53L;
     return y ^ (y >>> 33);
+  }
+
+  /** Returns the scenario that runs, if that is the load. */
+  Scenario theScenario() {
+    List<Scenario> all = Scenarios.all();
+    return all.get(scenario % all.size());
   }
 
   /** Returns whether what a random program prints has one right answer here: no disk reports errors to it. */
@@ -200,6 +222,10 @@ public record SoakWorld(
 
   @Override
   public String toString() {
+    if (load == Load.SCENARIO) {
+      return "world " + index + ": " + theScenario().name() + ", a scenario, " + mode.name().toLowerCase(Locale.ROOT)
+          + ", " + runs + " runs" + unrest;
+    }
     return String.format(Locale.ROOT,
         "world %d: %s, %s, %d processors, %d frames, %d pages of swap, tlb %d, disk %s%s%s%s%s%s",
         index,

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
+import dev.faultline.vm.detect.Finding;
+import dev.faultline.vm.scenario.Scenarios;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashSet;
@@ -21,9 +23,13 @@ final class SoakTest {
   private final List<SoakRun.Outcome> outcomes = new ArrayList<>();
 
   private Soak.Tally soak(int worlds, List<Mode> modes, Defect... defects) throws InterruptedException {
+    return soak(0, worlds, modes, defects);
+  }
+
+  private Soak.Tally soak(int first, int worlds, List<Mode> modes, Defect... defects) throws InterruptedException {
     EnumSet<Defect> d = EnumSet.noneOf(Defect.class);
     d.addAll(List.of(defects));
-    return new Soak(new Soak.Plan(7, 0, worlds, Long.MAX_VALUE / 2, modes, d, 2, false), outcomes::add).run();
+    return new Soak(new Soak.Plan(7, first, worlds, Long.MAX_VALUE / 2, modes, d, 2, false), outcomes::add).run();
   }
 
   @ParameterizedTest
@@ -35,6 +41,7 @@ final class SoakTest {
     assertThat(t.badWorlds()).isZero();
     assertThat(t.judged()).isGreaterThan(10_000);
     assertThat(t.compared()).isGreaterThan(100);
+    assertThat(t.trials()).isGreaterThan(100);
     assertThat(t.checkedSomething()).isTrue();
   }
 
@@ -54,6 +61,40 @@ final class SoakTest {
   @EnumSource(value = Defect.class, names = {"H_NOUNQUEUE", "H_COWCLEAN"})
   void run_kernelThatLeavesAPageAsItWas_findsIt(Defect d) throws Exception {
     assertThat(soak(60, List.of(Mode.FIXED), d).badWorlds()).isPositive();
+  }
+
+  @Test
+  void run_scenarioThatShowsTheDefect_findsItAndSaysHowToRunItAlone() throws Exception {
+    int first = worldOf("swap-error");
+    Soak.Tally t = soak(first, 1, List.of(Mode.FIXED), Defect.H_SWERR);
+    assertThat(t.badWorlds()).isEqualTo(1);
+    assertThat(t.checkedSomething()).isTrue();
+    Finding f = outcomes.get(0).findings().list().get(0);
+    assertThat(f.message()).contains("a block counts as written that was not");
+    assertThat(f.details().get("alone")).startsWith("./faultline stress swap-error --defect H-SWERR --seed ");
+    assertThat(f.again()).isEqualTo("./faultline soak --seed 7 --world " + first + " --mode fixed --defect H-SWERR");
+  }
+
+  private static int worldOf(String scenario) {
+    for (int i = 0; ; i++) {
+      SoakWorld w = SoakWorld.draw(7, i, new Mode[] {Mode.FIXED}, Set.of());
+      if (w.load() == Load.SCENARIO && w.theScenario().name().equals(scenario)) {
+        return i;
+      }
+    }
+  }
+
+  @Test
+  void draw_everyThirdWorld_isAScenario_eachInTurn() {
+    Set<String> seen = new HashSet<>();
+    int all = Scenarios.all().size();
+    for (int i = 0; i < 3 * all; i++) {
+      SoakWorld w = SoakWorld.draw(9, i, BOTH.toArray(Mode[]::new), Set.of());
+      if (w.load() == Load.SCENARIO) {
+        seen.add(w.theScenario().name());
+      }
+    }
+    assertThat(seen).hasSize(all);
   }
 
   @Test

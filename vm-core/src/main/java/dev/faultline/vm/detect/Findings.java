@@ -61,6 +61,11 @@ public final class Findings {
    * any other is I-64. The state that the panic names is the finding's.
    */
   public void addDeath(Throwable death) {
+    addDeath(death, Map.of());
+  }
+
+  /** Adds what a kernel's strand died of, as {@link #addDeath(Throwable)}, with more details. */
+  public void addDeath(Throwable death, Map<String, String> more) {
     String all = String.valueOf(death instanceof KernelPanic ? death.getMessage() : death);
     String[] parts = all.split(" \\| ", -1);
     Finding.Kind kind = Finding.Kind.PANIC;
@@ -82,6 +87,7 @@ public final class Findings {
       at.append(i == 0 ? "" : " < ").append(frames[i]);
     }
     details.put("at", at.toString());
+    details.putAll(more);
     add(kind, message, details);
   }
 
