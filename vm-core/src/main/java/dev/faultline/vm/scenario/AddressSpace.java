@@ -83,9 +83,19 @@ public final class AddressSpace {
     return map(new Mapping(o, 0, true, false, VmProt.ALL, VmProt.ALL, Inheritance.COPY), page, pages);
   }
 
+  /** Maps zero-filled memory over a fresh object, in the place of what was there, and allows loads only. */
+  public AddressSpace mapReadOnly(int page, int pages) {
+    VmObject o = world.inKernel(() -> kernel().objects().allocate(ObjectType.DEFAULT, at(pages)));
+    return map(Mapping.of(o, 0), page, pages, VmProt.READ);
+  }
+
   private AddressSpace map(Mapping m, int page, int pages) {
+    return map(m, page, pages, RW);
+  }
+
+  private AddressSpace map(Mapping m, int page, int pages, int prot) {
     KernReturn r =
-        world.inKernel(() -> vmspace.map().mapFixed(m.withProtection(RW), at(page), at(page + pages)));
+        world.inKernel(() -> vmspace.map().mapFixed(m.withProtection(prot), at(page), at(page + pages)));
     world.require(r == KernReturn.SUCCESS, "mapping refused: " + r);
     return this;
   }

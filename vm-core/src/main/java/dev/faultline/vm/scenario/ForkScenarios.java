@@ -2,6 +2,8 @@ package dev.faultline.vm.scenario;
 
 import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.base.KernReturn;
+import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.object.Cleaner;
 import java.util.List;
 
 /** Forks against what happens in the parent meanwhile; memory that goes on being shared; ends. */
@@ -12,8 +14,8 @@ final class ForkScenarios {
 
   static List<Scenario> all() {
     return List.of(
-        forkStore(), forkTouch(), forkFork(), forkMunmap(), forkWired(), shareMap(), shareCopy(), exitExit(),
-        exitChain(), chainFault(), exitFault(), exitPagein());
+        forkStore(), forkTouch(), forkFork(), forkMunmap(), forkWired(), forkWiredProtect(), shareMap(), shareCopy(), exitExit(),
+        exitChain(), chainFault(), chainSwap(), exitFault(), exitPagein());
   }
 
   private static Scenario forkStore() {
@@ -260,6 +262,50 @@ final class ForkScenarios {
           w.actor("fault", () -> w.must(child.read(P)));
           w.actor("exit", parent::free);
           w.check(() -> w.expect("child's page", child.get(P), 1));
+        });
+  }
+
+  private static Scenario forkWiredProtect() {
+    return Scenario.of(
+        "fork-wired-protect",
+        "Wired memory is copied at fork while another thread makes it read-only: the child may store into its copy "
+            + "only if its own mapping says so.",
+        "D57T D58F R21b I-6 I-35 I-40 I-63",
+        WorldShape.ofFrames(16),
+        w -> {
+          AddressSpace s = w.space("parent").mapDefault(P, 1).set(P, 1);
+          w.must(s.wire(P, 1));
+          AddressSpace[] child = new AddressSpace[1];
+          w.actor("fork", () -> child[0] = s.fork());
+          w.actor("mprotect", () -> w.must(s.protect(P, 1, VmProt.READ)));
+          w.check(
+              () -> {
+                w.require(!s.isWritable(P), "parent may store after mprotect");
+                boolean entered = child[0].isWritable(P);
+                w.require(!entered || child[0].write(P) == KernReturn.SUCCESS, "child may store though it must not");
+                w.expect("child's page", child[0].get(P), 1);
+              });
+        });
+  }
+
+  private static Scenario chainSwap() {
+    return Scenario.of(
+        "chain-swap",
+        "A fault walks down to its parent's object while that gets a pager: a page of it is written to swap for the "
+            + "first time.",
+        "D16aF D16bF D29F R11 R13 I-21 I-22 I-48",
+        WorldShape.ofFrames(16),
+        w -> {
+          AddressSpace parent = w.space("parent").mapDefault(P, 3).set(P, 1).set(P + 1, 2);
+          AddressSpace child = parent.fork();
+          w.must(child.write(P)); // gives it a shadow
+          w.actor("fault", () -> w.must(child.read(P + 2)));
+          w.actor("pageout", () -> new PageSteps(w).write(parent.object(P), 0, Cleaner.How.FORCE));
+          w.check(
+              () -> {
+                w.expect("child's new page", child.get(P + 2), 0);
+                w.expect("parent's page", parent.get(P + 1), 2);
+              });
         });
   }
 }

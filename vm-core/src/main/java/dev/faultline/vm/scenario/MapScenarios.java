@@ -14,7 +14,7 @@ final class MapScenarios {
     return List.of(
         faultMunmap(), munmapAccess(), munmapReuse(), munmapMunmap(), mapMap(), faultMprotect(), mprotectAccess(),
         mprotectPagein(), munmapPagein(), remapPagein(), mlockFault(), munlockFault(), mlockMprotect(),
-        mlockMunmap());
+        mlockMunmap(), mmapStore());
   }
 
   private static Scenario faultMunmap() {
@@ -295,6 +295,26 @@ final class MapScenarios {
               () -> {
                 boolean ok = result[0] == KernReturn.SUCCESS;
                 w.expect("wired pages", w.wired(), ok ? 1 : 0);
+              });
+        });
+  }
+
+  private static Scenario mmapStore() {
+    return Scenario.of(
+        "mmap-store",
+        "A processor stores where memory that allows no stores is replaced by other such memory: it is refused, "
+            + "whenever it comes.",
+        "R33 I-53 I-63",
+        WorldShape.ofFrames(16),
+        w -> {
+          AddressSpace s = w.space("both").mapReadOnly(P, 1);
+          boolean[] stored = new boolean[1];
+          w.userActor("store", s, u -> stored[0] = u.store(P, 7));
+          w.actor("mmap", () -> s.mapReadOnly(P, 1));
+          w.check(
+              () -> {
+                w.require(!stored[0], "stored into memory that allows no stores");
+                w.expect("new page", s.get(P), 0);
               });
         });
   }
