@@ -52,6 +52,18 @@ public final class ThreadStrands extends Strands {
   }
 
   /**
+   * Returns a supply that shares threads with this one and whose strands run one at a time, in simulated time, chosen
+   * by a generator: one seed, one schedule.
+   *
+   * @param seed what the generator starts from
+   * @param burstMax about how many schedule points a strand passes at most before another may have the turn
+   * @param underLocks whether a strand may lose the turn while it holds a lock
+   */
+  public SerialStrands serial(long seed, int burstMax, boolean underLocks) {
+    return new SerialStrands(pool, seed, burstMax, underLocks);
+  }
+
+  /**
    * Returns a thread, not started, which as a strand finds itself as fast as the pool's own threads do. For harnesses
    * that bring their threads along and {@link #attach} them.
    */
