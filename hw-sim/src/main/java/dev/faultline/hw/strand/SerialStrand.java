@@ -31,7 +31,7 @@ final class SerialStrand extends Strand {
   boolean ended;
   @Nullable StrandLock wanted;
   @Nullable SerialStrand target;
-  @Nullable String deadlock; // what it is to throw: who waits for what
+  @Nullable String standstill; // why it is to throw
   long waits; // how many it has begun: an alarm of an earlier one is void
   final List<SerialStrand> joiners = new ArrayList<>(0);
 

@@ -29,8 +29,13 @@ final class Turn {
    *               the first alarm. Alarms that are due put their strands in line when the next one is chosen.
    * Outside       The strands run only while an attached thread waits; when the last one is detached, nobody has the
    *               turn until one comes again. Else the host's timing would say how far they get meanwhile.
-   * Deadlock      Nobody can go on and there is no alarm: an attached strand is made to throw.
+   * Standstill    Nobody can go on and there is no alarm: an attached strand is made to throw. Nor does anybody get
+   *               on if a strand has the turn and makes no step: attached threads look at the clock once in a while of
+   *               the host's time, throw, and go on without the turn, to report. The runaway unwinds at its next
+   *               point, if there is one.
    * Closing       Strands that are left get the turn one after another, and throw Unwind from what they wait for.
+   *               Threads that attach, such as one that wants to stop the run just then, come after them, and wait for
+   *               nothing.
    * Locks         lock guards all fields below it; nothing is taken under it. The generator and the rest of the burst
    *               belong to the holder, who draws under lock.
    */
@@ -38,6 +43,9 @@ final class Turn {
   private static final int PAUSES_SHORT = 100;
   private static final long PAUSE_NANOS = 100;
   private static final long PAUSE_LONG_NANOS = 50_000;
+
+  private static final long LOOK_NANOS = 1_000_000_000; // the host's
+  private static final int LOOKS = 30; // without a step in between
 
   private final Executor threads; // (C)
   private final int burstBits; // (C)
@@ -56,6 +64,7 @@ final class Turn {
   private final List<SerialStrand> outsiders = new ArrayList<>(); // attached
   private long alarmsSet;
   private volatile boolean closing;
+  private volatile boolean escaped; // somebody makes no step and keeps the turn
 
   /** The end of a timed wait, if that is not over before. */
   private record Alarm(long time, long number, SerialStrand strand, long turn) implements Comparable<Alarm> {
@@ -105,7 +114,7 @@ final class Turn {
   private SerialStrand create(SerialStrands supply, String name, boolean attached) {
     lock.lock();
     try {
-      if (closing) {
+      if (isOver() && !attached) {
         throw Unwind.NOW;
       }
       return new SerialStrand(this, supply, supply.nextNumber(), name, attached);
@@ -123,9 +132,9 @@ final class Turn {
       await(s);
       body.run();
     } catch (Unwind u) {
-      assert closing;
+      assert isOver();
     } catch (Throwable e) {
-      if (!closing) { // else it is of the unwinding's making
+      if (!isOver()) { // else it is of the unwinding's making
         s.supply.died(s, e);
       }
     } finally {
@@ -188,12 +197,11 @@ final class Turn {
   void close() {
     lock.lock();
     try {
-      if (!outsiders.isEmpty()) {
-        throw new IllegalStateException("attached: " + outsiders);
-      }
       closing = true;
-      handOn();
-      while (!started.isEmpty()) {
+      if (holder == null) {
+        handOn();
+      }
+      while (!started.isEmpty() && !escaped) {
         allEnded.awaitUninterruptibly();
       }
     } finally {
@@ -205,26 +213,70 @@ final class Turn {
 
   /** Waits on the calling thread, {@code me}'s, until that has the turn. */
   private void await(SerialStrand me) {
-    while (holder != me) {
-      LockSupport.park(this);
+    me.keepInterrupt();
+    if (me.attached) {
+      awaitWatching(me);
+    } else {
+      while (holder != me) {
+        LockSupport.park(this);
+        me.keepInterrupt();
+      }
+      if (isOver()) {
+        throw Unwind.NOW;
+      }
+    }
+    String why = me.standstill;
+    if (why != null) {
+      me.standstill = null;
+      throw new Standstill(why);
+    }
+  }
+
+  private void awaitWatching(SerialStrand me) {
+    long seen = -1;
+    int looks = 0;
+    while (holder != me && !escaped) {
+      LockSupport.parkNanos(this, LOOK_NANOS);
       me.keepInterrupt();
+      long time = now();
+      looks = time == seen ? looks + 1 : 0;
+      seen = time;
+      SerialStrand runaway = holder;
+      if (looks > LOOKS && runaway != me && runaway != null) {
+        escaped = true;
+        lock.lock();
+        try {
+          allEnded.signalAll();
+        } finally {
+          lock.unlock();
+        }
+        throw new Standstill(runaway + " has made no step for " + LOOKS + " s" + where(runaway));
+      }
     }
-    if (closing && !me.attached) {
-      throw Unwind.NOW;
+  }
+
+  private static String where(SerialStrand s) {
+    Thread t = s.thread;
+    StringBuilder b = new StringBuilder();
+    StackTraceElement[] stack = t == null ? new StackTraceElement[0] : t.getStackTrace();
+    for (int i = 0; i < Math.min(stack.length, 6); i++) {
+      b.append(i == 0 ? ": at " : " < ").append(stack[i]);
     }
-    String d = me.deadlock;
-    if (d != null) {
-      me.deadlock = null;
-      throw new Deadlock(d);
-    }
+    return b.toString();
+  }
+
+  private boolean isOver() {
+    return closing || escaped;
   }
 
   /** Gives the turn to whoever is next, if anybody may run. The lock is held. */
   private void handOn() {
-    if (closing) {
-      handTo(started.isEmpty() ? null : started.iterator().next());
-    } else {
+    if (!isOver()) {
       handTo(outsiders.isEmpty() ? null : choose());
+    } else if (started.isEmpty()) {
+      handTo(outsiders.isEmpty() ? null : outsiders.get(0));
+    } else {
+      handTo(started.iterator().next());
     }
   }
 
@@ -330,7 +382,7 @@ final class Turn {
       who.append("; ").append(s.what());
     }
     SerialStrand s = outsiders.get(0);
-    s.deadlock = who.toString();
+    s.standstill = "no strand can go on: " + who;
     lockWaiters.remove(s);
     s.wait = Wait.NONE;
     s.wanted = null;
@@ -342,7 +394,10 @@ final class Turn {
 
   /** Comes to a schedule point. */
   void step(SerialStrand me) {
-    if (closing) {
+    if (isOver()) {
+      if (escaped && !me.attached) {
+        throw Unwind.NOW; // the runaway, back again
+      }
       return; // unlocking on its way out
     }
     assert holder == me : me + " runs though the turn is " + holder + "'s";
@@ -375,11 +430,12 @@ final class Turn {
   /** Waits, unless what is waited for is there. */
   private void begin(
       SerialStrand me, Wait wait, @Nullable StrandLock wanted, @Nullable SerialStrand target, long nanos) {
+    if (isOver()) {
+      waitInVain(me, wait, nanos);
+      return;
+    }
     lock.lock();
     try {
-      if (closing) {
-        throw Unwind.NOW;
-      }
       assert holder == me : me + " waits though the turn is " + holder + "'s";
       pass(STEP_NANOS);
       if (me.permit && wait == Wait.PARK) {
@@ -408,6 +464,16 @@ final class Turn {
     await(me);
   }
 
+  /** Nobody runs any more who could be waited for. */
+  private static void waitInVain(SerialStrand me, Wait wait, long nanos) {
+    if (!me.attached) {
+      throw Unwind.NOW;
+    }
+    if (nanos == Long.MAX_VALUE) {
+      throw new Standstill(me + " waits for a " + wait + " though nobody runs any more");
+    }
+  }
+
   void unpark(SerialStrand s) {
     lock.lock();
     try {
@@ -423,11 +489,11 @@ final class Turn {
 
   /** Lets others go on; if there are none, time. */
   void pause(SerialStrand me, int attempt) {
+    if (isOver()) {
+      waitInVain(me, Wait.NONE, Long.MAX_VALUE);
+    }
     lock.lock();
     try {
-      if (closing) {
-        throw Unwind.NOW;
-      }
       assert holder == me : me + " pauses though the turn is " + holder + "'s";
       pass(attempt < PAUSES_SHORT ? PAUSE_NANOS : PAUSE_LONG_NANOS);
       ring();

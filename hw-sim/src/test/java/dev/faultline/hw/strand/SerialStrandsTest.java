@@ -177,7 +177,7 @@ final class SerialStrandsTest {
     StrandLock b = new NamedLock("lock b");
     Strand one = strands.start("one", () -> takeBoth(a, b));
     strands.start("two", () -> takeBoth(b, a));
-    assertThatThrownBy(() -> strands.join(one)).isInstanceOf(Deadlock.class)
+    assertThatThrownBy(() -> strands.join(one)).isInstanceOf(Standstill.class)
         .hasMessage("no strand can go on: test#0 waits for the end of one#1; one#1 waits for lock b, held by two#2;"
             + " two#2 waits for lock a, held by one#1");
   }
@@ -277,6 +277,18 @@ final class SerialStrandsTest {
     assertThat(log).containsExactly("parked ends", "waiter ends");
     assertThat(lock.owner()).isNull();
     assertThat(death).hasNullValue();
+  }
+
+  @Test
+  void aThreadThatAttaches_asTheSupplyIsClosed_findsNobodyToWaitFor() {
+    Strand left = strands.start("left", () -> Strand.current().park());
+    me.parkNanos(MILLI);
+    strands.detach();
+    strands.close();
+    me = strands.attach("late");
+    me.parkNanos(MILLI);
+    assertThat(strands.join(left, MILLI)).isTrue();
+    assertThatThrownBy(me::park).isInstanceOf(Standstill.class);
   }
 
   @Test

@@ -29,15 +29,18 @@ final class JsonOutput implements RunOutput {
   private final PrintWriter out;
   private final OutputWatch watch;
   private final JsonGenerator json; // guarded by out, as is what it writes to
+  private final boolean serial;
   private boolean begun;
   private String result = RunResult.HOST_LIMIT; // of the last run; this, as long as it has not ended
 
   /**
    * Prints to {@code out}.
    *
+   * @param serial whether one strand runs at a time, in simulated time
    * @param onBroken called once if nobody reads any more
    */
-  JsonOutput(PrintWriter out, Runnable onBroken) {
+  JsonOutput(PrintWriter out, boolean serial, Runnable onBroken) {
+    this.serial = serial;
     this.out = out;
     this.watch = new OutputWatch(out, onBroken);
     this.json = generator(out);
@@ -75,6 +78,7 @@ final class JsonOutput implements RunOutput {
         json.writeNumberField("schema", SCHEMA);
         json.writeStringField("program", program.source());
         json.writeStringField("mode", config.mode().name().toLowerCase(Locale.ROOT));
+        json.writeBooleanField("serial", serial);
         json.writeNumberField("cpus", m.cpus());
         json.writeNumberField("frames", m.frames());
         json.writeNumberField("page_size", m.pageSize());

@@ -2,6 +2,8 @@ package dev.faultline.stress.cli;
 
 import dev.faultline.hw.DiskProfile;
 import dev.faultline.hw.MachineConfig;
+import dev.faultline.hw.strand.Strands;
+import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.KernelConfig;
 import dev.faultline.vm.base.Mode;
 import java.util.Locale;
@@ -14,6 +16,7 @@ import picocli.CommandLine.TypeConversionException;
 /** The options that say what machine boots, in what mode, with which daemons. */
 final class MachineOptions {
   private static final int BLOCKS_PER_PAGE = 8;
+  private static final int BURST_MAX = 1 << 10; // steps: long enough that handing over does not cost more than they do
   /** Half of the largest disk; the other half is left to files. */
   private static final long SWAP_PAGES_MAX = 1L << 29;
 
@@ -83,6 +86,12 @@ final class MachineOptions {
   RunMode mode = RunMode.FIXED;
 
   @Option(
+      names = "--serial",
+      negatable = true,
+      description = "Runs one strand at a time, in simulated time: one seed, one run. The default in mode up.")
+  @Nullable Boolean serial;
+
+  @Option(
       names = "--tlb",
       paramLabel = "N",
       defaultValue = "64",
@@ -113,6 +122,20 @@ final class MachineOptions {
    */
   void check() {
     kernel(0, 0, seed).build();
+  }
+
+  /** Returns whether one strand runs at a time, so that the seed says all of a run. */
+  boolean isSerial() {
+    return serial == null ? mode == RunMode.UP : serial;
+  }
+
+  /**
+   * Returns where a kernel's strands come from.
+   *
+   * @param threads that run them
+   */
+  Strands strands(ThreadStrands threads, long runSeed) {
+    return isSerial() ? threads.serial(runSeed, BURST_MAX, mode != RunMode.UP) : threads;
   }
 
   /**
@@ -171,6 +194,7 @@ final class MachineOptions {
         + " --swap " + ByteSize.toString(swap)
         + (pageSize == 4096 ? "" : " --page-size " + pageSize)
         + " --mode " + mode.name().toLowerCase(Locale.ROOT)
+        + (serial == null ? "" : serial ? " --serial" : " --no-serial")
         + " --tlb " + tlb
         + " --disk " + disk.name()
         + daemons.commandLine()

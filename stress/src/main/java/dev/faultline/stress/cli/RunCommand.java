@@ -1,5 +1,7 @@
 package dev.faultline.stress.cli;
 
+import dev.faultline.hw.strand.SerialStrands;
+import dev.faultline.hw.strand.Standstill;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
@@ -72,7 +74,7 @@ final class RunCommand implements Callable<Integer> {
 
   @Spec CommandSpec spec;
 
-  private final Strands strands = new ThreadStrands();
+  private final ThreadStrands threads = new ThreadStrands();
   private volatile @Nullable KernelRun running;
   private volatile boolean stopping;
   private boolean begun;
@@ -146,17 +148,22 @@ final class RunCommand implements Callable<Integer> {
     Progress progress = progress();
     int status = Main.OK;
     try (TraceFile tracing = trace;
-        RunOutput output = json ? new JsonOutput(out, this::stop) : new TextOutput(out, this::stop)) {
+        RunOutput output =
+            json ? new JsonOutput(out, machine.isSerial(), this::stop) : new TextOutput(out, this::stop)) {
       for (int i = 0; i < repeat && !stopping && status == Main.OK; i++) {
         KernelConfig config = config(program, machine.seed + i);
         tracing.begin();
-        Kernel kernel = boot(config);
+        Strands strands = machine.strands(threads, config.machine().seed());
+        Kernel kernel = boot(config, strands);
         if (i == 0) {
           output.begin(program, config);
           begun = true;
         }
         String which = repeat == 1 ? "" : (i + 1) + " of " + repeat + ", ";
         RunResult result = runOnce(program, kernel, output, progress, which);
+        if (strands instanceof SerialStrands serial) {
+          serial.close();
+        }
         progress.clear();
         report(err, program, result, which, interrupt.came());
         tracing.write(kernel.tracer(), title(program, result.seed()));
@@ -182,7 +189,7 @@ final class RunCommand implements Callable<Integer> {
     try {
       output.beginRun(seed);
       KernelRun run = new KernelRun(kernel, program, output);
-      long began = System.nanoTime();
+      long began = kernel.domain().strands().nanoTime(); // simulated where the run is, so that it repeats
       running = run;
       run.start();
       if (checks != null) {
@@ -192,7 +199,7 @@ final class RunCommand implements Callable<Integer> {
         run.stop();
       }
       boolean ended = watch(kernel, run, findings, () -> progress.show(progressText(which, program, kernel, run)));
-      long nanos = System.nanoTime() - began;
+      long nanos = kernel.domain().strands().nanoTime() - began;
       running = null;
       if (checks != null) {
         checks.stop();
@@ -222,7 +229,7 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  private Kernel boot(KernelConfig config) {
+  private Kernel boot(KernelConfig config, Strands strands) {
     try {
       return new Kernel(config, strands);
     } catch (OutOfMemoryError e) {
@@ -236,31 +243,35 @@ final class RunCommand implements Callable<Integer> {
   /** Waits for the end of a run; ends it with its first finding. Gives up a kernel that makes no progress any more. */
   private boolean watch(Kernel kernel, KernelRun run, Findings findings, Runnable show) {
     HangDetector hang = new HangDetector(kernel, run::commandsDone);
+    Strands strands = kernel.domain().strands();
     int looks = 0;
-    boolean stopped = false;
-    long giveUp = Long.MAX_VALUE;
-    while (!run.await(LOOK_NANOS)) {
-      if (looks++ % LOOKS_SHOWN == 0) {
-        show.run();
+    long giveUp = Long.MAX_VALUE; // after a finding
+    long giveUpOnHost = Long.MAX_VALUE; // after an interrupt, which comes from outside
+    try {
+      while (!run.await(LOOK_NANOS)) {
+        if (looks++ % LOOKS_SHOWN == 0) {
+          show.run();
+        }
+        long now = strands.nanoTime();
+        if (giveUp == Long.MAX_VALUE && !findings.isEmpty()) {
+          giveUp = now + STOP_NANOS;
+          strands.start("stop", run::stop); // of a kernel that hangs it may never return
+        }
+        if (stopping && giveUpOnHost == Long.MAX_VALUE) {
+          giveUpOnHost = System.nanoTime() + STOP_NANOS;
+        }
+        Finding f = hang.look(now);
+        if (f != null) {
+          findings.add(f);
+          return false;
+        }
+        if (now >= giveUp || (stopping && System.nanoTime() >= giveUpOnHost)) {
+          return false;
+        }
       }
-      long now = System.nanoTime();
-      if (!stopped && !findings.isEmpty()) {
-        stopped = true;
-        Thread stopper = new Thread(run::stop, "stop"); // of a kernel that hangs it may never return
-        stopper.setDaemon(true);
-        stopper.start();
-      }
-      if ((stopped || stopping) && giveUp == Long.MAX_VALUE) {
-        giveUp = now + STOP_NANOS;
-      }
-      Finding f = hang.look(now);
-      if (f != null) {
-        findings.add(f);
-        return false;
-      }
-      if (now >= giveUp) {
-        return false;
-      }
+    } catch (Standstill e) {
+      findings.add(Finding.Kind.HANG, "I-58 " + e.getMessage());
+      return false;
     }
     return true;
   }

@@ -65,9 +65,9 @@ final class RunProcessTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"INT,130", "TERM,143"})
-  void aSignal_endsARun_withItsStatistics(String signal, int status) throws Exception {
-    Process p = start(List.of(), "run", endless().toString(), "--memory", "1M");
+  @CsvSource({"INT,130,fixed", "TERM,143,fixed", "INT,130,up"})
+  void aSignal_endsARun_withItsStatistics(String signal, int status, String mode) throws Exception {
+    Process p = start(List.of(), "run", endless().toString(), "--memory", "1M", "--mode", mode);
     try (InputStream out = p.getInputStream()) {
       assertThat(out.read()).isEqualTo('1');
       assertThat(signal(p, signal)).isEqualTo(status);
