@@ -63,6 +63,7 @@ public final class StubCleaner implements Cleaner {
     if (ok) {
       written.add(offset);
       m.clearDirty(VmPage.ALL_CHUNKS);
+      pages.mappings().clearModify(m);
     }
     pages.wakeup(m);
     o.pipDown(1);

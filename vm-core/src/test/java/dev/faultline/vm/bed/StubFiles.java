@@ -36,6 +36,14 @@ final class StubFiles implements Pager {
   }
 
   @Override
+  public void flushBuffers(VmObject o) {
+    StubVnode v = (StubVnode) o.handle();
+    assertThat(v).as("a file's object").isNotNull();
+    assertThat(v.isHeld()).as("V held").isTrue();
+    v.flushed++;
+  }
+
+  @Override
   public void detached(VmObject o) {
     StubVnode v = (StubVnode) o.handle();
     assertThat(v).isNotNull();

@@ -100,17 +100,18 @@ public final class StubMappings implements PageMappings {
     }
     pv.lock();
     int b = bits[m.frame()];
-    if ((b & (MODIFIED | UNSEEN_STORE)) != 0) {
-      m.orDirty(VmPage.ALL_CHUNKS);
-    }
+    boolean stored = (b & (MODIFIED | UNSEEN_STORE)) != 0;
     int units = 0;
     if (prot == VmProt.NONE) {
+      if (stored) {
+        m.orDirty(VmPage.ALL_CHUNKS);
+      }
       units = wired[m.frame()];
       wired[m.frame()] = 0;
       bits[m.frame()] = 0;
       m.pvFlags &= ~(VmPage.PV_MAPPED | VmPage.PV_WRITEABLE);
     } else {
-      bits[m.frame()] = b & ~(MODIFIED | UNSEEN_STORE);
+      bits[m.frame()] = b & ~UNSEEN_STORE | (stored ? MODIFIED : 0); // stays with the mapping, for who asks it
       m.pvFlags &= ~VmPage.PV_WRITEABLE;
     }
     pv.unlock();

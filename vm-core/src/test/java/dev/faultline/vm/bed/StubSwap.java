@@ -123,11 +123,13 @@ public final class StubSwap implements Pager, SwapTransfer {
     assertThat(src.lock.isHeld()).isTrue();
     assertThat(dst.lock.isHeld()).isTrue();
     assertThat(src.isDead()).isTrue();
+    assertThat(src.pip()).as("pip of what the blocks leave").isEqualTo(1);
   }
 
   @Override
   public void copy(VmObject src, VmObject dst, long offset) {
     checkTransfer(src, dst);
+    assertThat(dst.pip()).as("pip of what has blocks already").isEqualTo(1);
     Map<Long, Long> from = blocks(src).words;
     Map<Long, Long> to = blocks(dst).words;
     for (long n = 0; n < dst.size(); n += Bed.PAGE) {

@@ -21,6 +21,9 @@ public final class StubVnode implements ChainVnode {
   /** How many objects have been cut off. Guarded by V. */
   public int detached;
 
+  /** How often the buffers of one were given up. Guarded by V. */
+  public int flushed;
+
   public StubVnode(Bed bed) {
     this.bed = bed;
     lock = new SleepLock(bed.domain, "vnode", 77);

@@ -92,6 +92,8 @@ final class CollapseTest {
       assertThat(bed.objects.objectCount()).isEqualTo(2);
       assertThat(o.backing()).isSameAs(bottom);
       assertThat(o.backingOffset()).isEqualTo(3 * Bed.PAGE);
+      assertThat(b.isDead()).isTrue();
+      assertThat(b.firstShadow()).as("nothing leads back from the dead").isNull();
       assertThat(bed.page(o, 1)).as("moved, not copied").isSameAs(shown);
       assertThat(shown.pvFlags).as("its mappings stay").isEqualTo(VmPage.PV_MAPPED);
       assertThat(shown.dirty()).as("its state stays").isEqualTo(VmPage.ALL_CHUNKS);
@@ -235,6 +237,23 @@ final class CollapseTest {
     }
 
     @Test
+    void goesOn_downTheChain() {
+      VmObject bottom = bed.object(SIZE);
+      bottom.reference();
+      VmObject b = over(bottom, 0, SIZE);
+      b.reference();
+      VmObject o = over(b, 0, SIZE);
+      bed.put(b, 1, 101);
+      bed.put(bottom, 2, 2);
+      bed.put(o, 1, 201);
+      bed.put(o, 2, 202);
+      collapse(o);
+      assertThat(o.backing()).as("round the second, too").isNull();
+      assertThat(bed.domain.events(Event.BYPASSES.ordinal())).isEqualTo(2);
+      end(o, b, bottom);
+    }
+
+    @Test
     void doesNot_ifAPageShowsThrough() {
       VmObject b = bed.object(SIZE);
       b.reference();
@@ -295,6 +314,16 @@ final class CollapseTest {
         assertThat(o.backing() == b).isEqualTo(on);
         o.deallocate();
         b.deallocate();
+        for (int at : new int[] {0, 1}) { // before the window, and its first page
+          VmObject c = other.object(SIZE);
+          c.reference();
+          VmObject s = other.objects.shadow(c, Bed.PAGE, 4 * Bed.PAGE);
+          other.put(c, at, 100);
+          other.locked(s, s::collapse);
+          assertThat(s.backing() == c).as("with page %d", at).isEqualTo(at == 1);
+          s.deallocate();
+          c.deallocate();
+        }
       }
       bed.strands.attach("test again");
       bed.doNotCheck();

@@ -112,6 +112,7 @@ final class ObjectPagesTest {
       assertThat(bed.page(o, 0)).isSameAs(dirty);
       assertThat(bed.page(o, 1)).isNull();
       assertThat(bed.page(o, 2)).isSameAs(stored);
+      assertThat(stored.pvFlags).as("known to be dirty before it is unmapped").isNotZero();
       assertThat(bed.page(o, 3)).as("stored to between test and unmapping").isSameAs(late);
       bed.mappings.protect(stored, 0);
       o.deallocate();
@@ -200,6 +201,17 @@ final class ObjectPagesTest {
       bed.mappings.protect(touched, 0);
     }
 
+    /** From the lowest offset, whatever the order in which the pages came. */
+    @Test
+    void writesByRisingOffset() {
+      for (int i : new int[] {5, 0, 7, 2}) {
+        bed.put(o, i, 1);
+      }
+      bed.locked(o, () -> o.setWriteable(true));
+      assertThat(cleanAll()).isTrue();
+      assertThat(bed.cleaner.written).containsExactly(at(0), at(2), at(5), at(7));
+    }
+
     @Test
     void partOfAnObject_keepsTheFlag() {
       bed.put(o, 0, 1);
@@ -237,6 +249,21 @@ final class ObjectPagesTest {
       bed.cleaner.failing.add(at(0));
       bed.cleaner.afterWrite = () -> bed.locked(o, () -> m.clearDirty(VmPage.ALL_CHUNKS));
       assertThat(cleanAll()).isTrue();
+    }
+
+    /** What a mapping alone knows of may be among what was not written. */
+    @Test
+    void aFailedWrite_isAFailure_ifThePageIsDirtyOnlyByAMappingThen() {
+      VmPage m = bed.put(o, 0, 1);
+      bed.mappings.map(m, true);
+      bed.locked(o, () -> o.setWriteable(true));
+      bed.cleaner.failing.add(at(0));
+      bed.cleaner.afterWrite = () -> {
+        bed.locked(o, () -> m.clearDirty(VmPage.ALL_CHUNKS));
+        bed.mappings.store(m);
+      };
+      assertThat(cleanAll()).isFalse();
+      bed.mappings.protect(m, 0);
     }
 
     @Test
@@ -298,11 +325,12 @@ final class ObjectPagesTest {
       VmPage stored = clean(o, 3);
       bed.mappings.map(stored, true);
       bed.mappings.store(stored);
+      clean(o, 4);
       busy(m, true);
       bed.locked(o, () -> o.setWriteable(true));
       v.lock();
       ranges.startClean(o, 0, at(2));
-      ranges.startClean(o, at(3), at(4));
+      ranges.startClean(o, at(3), at(5));
       v.unlock();
       assertThat(bed.cleaner.written).containsExactly(at(1), at(3));
       assertThat(bed.cleaner.hows).containsOnly(Cleaner.How.START);
@@ -312,16 +340,36 @@ final class ObjectPagesTest {
       bed.mappings.protect(stored, 0);
     }
 
-    @Test
-    void failure_isToldAndRemembered() {
-      bed.put(o, 0, 1);
-      VmPage bad = bed.put(o, 1, 1);
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2})
+    void failure_isToldAndRemembered_whicheverPageFails(int failing) {
+      for (int i = 0; i < 3; i++) {
+        bed.put(o, i, 1);
+      }
       bed.locked(o, () -> o.setWriteable(true));
-      bed.cleaner.failing.add(at(1));
+      bed.cleaner.failing.add(at(failing));
       assertThat(cleanAll()).isFalse();
       assertThat(o.isWriteable()).isTrue();
-      assertThat(bad.dirty()).isNotZero();
-      assertThat(bed.cleaner.written).containsExactly(at(0));
+      assertThat(bed.page(o, failing).dirty()).isNotZero();
+      assertThat(bed.cleaner.written).hasSize(2).doesNotContain(at(failing));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void failure_isTold_ofAPageThatWasBusyFirst(int failing) {
+      VmPage[] m = {bed.put(o, 0, 1), bed.put(o, 1, 1)};
+      busy(m[0], true);
+      busy(m[1], true);
+      bed.locked(o, () -> o.setWriteable(true));
+      bed.cleaner.failing.add(at(failing));
+      AtomicBoolean ok = new AtomicBoolean();
+      Bed.Actor cleaner = bed.startAsleep("cleaner", m[0], () -> ok.set(cleanAll()));
+      busy(m[1], false);
+      busy(m[0], false);
+      cleaner.join();
+      assertThat(ok.get()).isFalse();
+      assertThat(o.isWriteable()).isTrue();
+      assertThat(bed.cleaner.written).containsExactly(at(1 - failing));
     }
 
     /** A page entered writable again after its write is dirty anew, not unwritten. */
@@ -378,6 +426,8 @@ final class ObjectPagesTest {
       assertThat(m[1].pvFlags).isEqualTo(VmPage.PV_MAPPED);
       assertThat(m[2].pvFlags).isEqualTo(VmPage.PV_MAPPED);
       assertThat(m[3].pvFlags & VmPage.PV_WRITEABLE).isNotZero();
+      assertThat(m).extracting(VmPage::isCopyOnWrite).as("the next fault is to copy")
+          .containsExactly(false, true, true, false);
       busy(m[2], false);
       o.deallocate();
     }

@@ -205,8 +205,33 @@ final class VmObjectLifeTest {
     @Test
     void lastDeallocate_endsAFileWithoutPages() {
       StubVnode v = new StubVnode(bed);
-      v.objectOf(8).deallocate();
+      VmObject o = v.objectOf(8);
+      o.deallocate();
       assertThat(v.detached).isEqualTo(1);
+      assertThat(v.flushed).as("its buffers are given up").isEqualTo(1);
+      assertThat(o.canPersist()).isFalse();
+      allGone();
+    }
+
+    /** It is anonymous memory, whatever lies below it: the file's lock and buffers are no business of its end. */
+    @Test
+    void endOfAPrivateMapping_leavesTheFileAlone() {
+      StubVnode v = new StubVnode(bed);
+      VmObject file = v.objectOf(8);
+      VmPage m = bed.put(file, 0, 1);
+      m.clearDirty(VmPage.ALL_CHUNKS);
+      file.reference();
+      VmObject o = bed.objects.shadow(file, 0, 8 * Bed.PAGE);
+      bed.put(o, 1, 1);
+      v.lock();
+      Bed.Actor last = bed.start("last", o::deallocate);
+      last.join(); // waits for no V
+      v.unlock();
+      assertThat(v.flushed + v.detached).isZero();
+      assertThat(bed.page(file, 0)).isSameAs(m);
+      assertThat(file.refCount()).isEqualTo(1);
+      file.deallocate();
+      bed.objects.trimCache(0);
       allGone();
     }
 
