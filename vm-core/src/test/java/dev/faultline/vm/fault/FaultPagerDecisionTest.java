@@ -9,16 +9,12 @@ import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.PagerReturn;
 import dev.faultline.vm.map.Mapping;
 import dev.faultline.vm.map.VmMap;
-import dev.faultline.vm.object.Extent;
-import dev.faultline.vm.object.ObjectType;
-import dev.faultline.vm.object.Pager;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.scenario.Space;
 import dev.faultline.vm.scenario.World;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -162,64 +158,13 @@ class FaultPagerDecisionTest extends DecisionTests {
     }
   }
 
-  /** A device pager that says what a test wants it to say. */
-  private static final class StubPager implements Pager {
-    private final World world;
-    private final AtomicReference<PagerReturn> answer = new AtomicReference<>(PagerReturn.OK);
-    private int before;
-    private int after;
-
-    StubPager(World world) {
-      this.world = world;
-    }
-
-    @Override
-    public PagerReturn getPages(VmObject o, VmPage[] pages, int count, int req) {
-      o.lock.lock();
-      for (int i = 0; i < count; i++) {
-        if (i != req) {
-          world.kernel().pages().freeBusy(pages[i]);
-        }
-      }
-      o.lock.unlock();
-      return answer.get();
-    }
-
-    @Override
-    public void putPages(VmObject o, VmPage[] pages, int count, boolean sync, PagerReturn[] results) {
-      java.util.Arrays.fill(results, PagerReturn.FAIL);
-    }
-
-    @Override
-    public boolean hasPage(VmObject o, long pagerOffset, Extent around) {
-      around.before = before;
-      around.after = after;
-      return true;
-    }
-
-    @Override
-    public boolean hasPageLocked(VmObject o, long pagerOffset) {
-      return true;
-    }
-
-    @Override
-    public void dealloc(VmObject o) {}
-  }
-
-  private static Space stubbed(World w, StubPager pager) {
-    w.kernel().objects().setPager(ObjectType.DEVICE, pager);
-    VmObject o =
-        w.inKernel(() -> w.kernel().objects().allocate(ObjectType.DEVICE, 4L * w.pageSize(), "device", null, null));
-    return w.space().mapObject(o, 0, 16, 4);
-  }
-
   @ParameterizedTest
   @MethodSource("modes")
   void d25b_d26_pagerSaysBad(Mode mode) {
     try (World w = world(mode)) {
       StubPager pager = new StubPager(w);
-      pager.answer.set(PagerReturn.BAD);
-      Space s = stubbed(w, pager);
+      pager.answer = PagerReturn.BAD;
+      Space s = pager.space(4);
       assertEquals(KernReturn.PROTECTION_FAILURE, s.read(16));
       t(w, Decision.D25B);
       f(w, Decision.D26);
@@ -233,7 +178,7 @@ class FaultPagerDecisionTest extends DecisionTests {
       StubPager pager = new StubPager(w);
       pager.before = 3;
       pager.after = 4;
-      Space s = stubbed(w, pager);
+      Space s = pager.space(4);
       ok(s.read(17));
       t(w, Decision.D66, Decision.D70);
     }
