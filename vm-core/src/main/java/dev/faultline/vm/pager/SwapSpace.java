@@ -235,8 +235,8 @@ final class SwapSpace {
   }
 
   /**
-   * The write of pages has failed. What their blocks hold is anything by now (R39), and they go back: the next try takes
-   * others. Caller holds O and the pages.
+   * The write of pages has failed. What their blocks hold is anything by now (R39), and they go back: the next try
+   * takes others. Caller holds O and the pages.
    */
   void failed(VmObject o, VmPage[] ms, int count) {
     SwapTable table = table(o);

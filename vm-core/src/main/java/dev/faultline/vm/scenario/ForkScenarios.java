@@ -14,8 +14,8 @@ final class ForkScenarios {
 
   static List<Scenario> all() {
     return List.of(
-        forkStore(), forkTouch(), forkFork(), forkMunmap(), forkWired(), forkWiredProtect(), shareMap(), shareCopy(), exitExit(),
-        exitChain(), chainFault(), chainSwap(), exitFault(), exitPagein());
+        forkStore(), forkTouch(), forkFork(), forkMunmap(), forkWired(), forkWiredProtect(), shareMap(), shareCopy(),
+        exitExit(), exitChain(), chainFault(), chainSwap(), exitFault(), exitPagein());
   }
 
   private static Scenario forkStore() {

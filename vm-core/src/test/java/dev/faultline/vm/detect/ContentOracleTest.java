@@ -673,7 +673,7 @@ final class ContentOracleTest {
       one(Finding.Kind.PROTECTION);
     }
 
-    /** The store closes its window while the file's pages are being forgotten one by one, before the turn of its own. */
+    /** The store closes its window while the file's pages are forgotten one by one, before the turn of its own. */
     @Test
     void copies_outliveTheFilesEnd_whereTheStoreMeetsItsTruncation() throws Exception {
       a.space.storeTrapped(at(2));

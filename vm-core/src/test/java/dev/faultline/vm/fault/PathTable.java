@@ -119,7 +119,8 @@ final class PathTable {
               LOOKUP, RESIDENT, OWN, MAP_KEPT, ENTER_READ_ONLY, SOFT, LEAVE).beside().remark(
                   "Not the path: until its first store the child's top object is its parent's, and the page is found "
                       + "there, as in P1; the lookup alone takes the right to write away"),
-          row("P7", "FaultPathTest.p07_childWrites", COPY_TO_TOP).remark("The collapse finds the backing object in use"),
+          row("P7", "FaultPathTest.p07_childWrites", COPY_TO_TOP)
+              .remark("The collapse finds the backing object in use"),
           row("P8 the child's first store", "FaultPathTest.p08_childWritesAfterItsParentsExit", COPY_TO_TOP).remark(
               "No decision tells it from P7: the test looks at the object that is gone"),
           row("P8 the child had written before the exit", "FaultPathTest.p08_childThatHasAShadow_isMergedAtTheExit",
@@ -165,7 +166,8 @@ final class PathTable {
           row("P19 another object", "FaultPathRaceTest.p19_anotherObjectMappedDuringPagein",
               LOOKUP, TO_THE_PAGER, PAGER_HAS_TWO, READ, OWN, "D37T D38F D39AT", ABANDON, "D1T D4F",
               LOOKUP, TO_THE_PAGER, PAGER_LACKS_IT, "D27F D28T", ZERO_AT_THE_TOP, OWN, MAP_AS_BEFORE, ENTER_FOR_READ,
-              HARD, LEAVE).remark("Counted as a fault that read (D48T), though what it entered was not read: as in 1995"),
+              HARD, LEAVE)
+              .remark("Counted as a fault that read (D48T), though what it entered was not read: as in 1995"),
           row("P19 same file, another offset", "FaultPathRaceTest.p19_anotherPartOfTheFileMappedDuringPagein",
               LOOKUP_FILE, TO_THE_PAGER_FILE, PAGER_HAS_TWO, READ, OWN, "D37T D38F D39AF D39BT", ABANDON, "D1T D4T",
               LOOKUP_FILE, RESIDENT, OWN, MAP_KEPT, ENTER_FOR_READ, HARD, LEAVE_FILE).remark(

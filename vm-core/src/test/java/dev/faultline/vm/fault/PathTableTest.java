@@ -28,7 +28,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * docs/paths.md says of each end-to-end path of vm-semantics 4.6 which decisions it is and which test takes it. The
- * page is made here, from {@link PathTable}; that a test takes just this path, in both modes, {@link PathTests} sees to.
+ * page is made here, from {@link PathTable}; that a test takes just this path, in both modes, {@link PathTests} sees
+ * to.
  *
  * <p>{@code -Dfaultline.writeDocs=true} writes the page anew.
  */
@@ -103,7 +104,8 @@ final class PathTableTest {
         # The end-to-end paths of the fault handler, and the tests that take them
 
         Made and kept true by `PathTableTest`; after a change in `PathTable`,
-        `./mvnw -pl vm-core -am test -Dtest=PathTableTest -Dsurefire.failIfNoSpecifiedTests=false -Dfaultline.writeDocs=true`
+        `./mvnw -pl vm-core -am test -Dtest=PathTableTest -Dsurefire.failIfNoSpecifiedTests=false \
+        -Dfaultline.writeDocs=true`
         writes it anew.
 
         The paths are those of [vm-semantics 4.6](design/vm-semantics.md), the decisions those of its table in 4.3, of
@@ -128,7 +130,8 @@ final class PathTableTest {
       if (!r.remark().isEmpty()) {
         b.append(". ").append(r.remark());
       }
-      b.append(" | ").append(shown(r, named(s.decisions()))).append(" | `").append(r.test()).append("` | yes | yes |\n");
+      b.append(" | ").append(shown(r, named(s.decisions()))).append(" | `").append(r.test())
+          .append("` | yes | yes |\n");
     }
     return b.toString();
   }
