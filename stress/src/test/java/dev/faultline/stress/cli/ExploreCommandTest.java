@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.faultline.vm.detect.FindingContext;
 import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
-import dev.faultline.vm.detect.FindingContext;
 import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
 import java.io.PrintWriter;
