@@ -111,7 +111,7 @@ public final class StubMappings implements PageMappings {
       bits[m.frame()] = 0;
       m.pvFlags &= ~(VmPage.PV_MAPPED | VmPage.PV_WRITEABLE);
     } else {
-      bits[m.frame()] = (b & ~UNSEEN_STORE) | (stored ? MODIFIED : 0); // stays with the mapping, for who asks it
+      bits[m.frame()] = stored ? (b & ~UNSEEN_STORE) | MODIFIED : b; // stays with the mapping, for who asks it
       m.pvFlags &= ~VmPage.PV_WRITEABLE;
     }
     pv.unlock();

@@ -164,6 +164,75 @@ final class FaultEffectsTest {
     }
   }
 
+  /** F11: a page has another offset at each level. */
+  @Test
+  void aChain_isWalkedByTheOffsetOfEachLevel() {
+    try (World w = World.builder().build()) {
+      Space parent = w.space().mapSwap(16, 4);
+      for (int i = 16; i < 20; i++) {
+        parent.write(i, i);
+      }
+      parent.unmap(16, 1); // what is left begins at the object's second page
+      Space child = parent.fork();
+      child.write(17, 100);
+      child.unmap(17, 1);
+      Space grandchild = child.fork();
+      grandchild.write(18, 200);
+      assertThat(child.object(18).backingOffset()).isPositive();
+      assertThat(grandchild.object(18).backingOffset()).isPositive();
+      assertThat(grandchild.value(19)).isEqualTo(19);
+      assertThat(child.value(18)).isEqualTo(18);
+      assertThat(grandchild.value(18)).isEqualTo(200);
+      check(w, parent, child, grandchild);
+    }
+  }
+
+  /** F11, F17: neither the level that had nothing nor the top keeps the page that was allocated there. */
+  @Test
+  void levelsThatHadNothing_keepNoPage() {
+    try (World w = World.builder().build()) {
+      Space parent = w.space().mapSwap(16, 2);
+      parent.write(16, 1);
+      Space child = parent.fork();
+      child.write(16, 2);
+      VmObject below = parent.object(16);
+      VmObject top = child.object(16);
+      assertThat(top.backing()).isSameAs(below);
+      assertThat(child.value(17)).isZero(); // in no level: zeros at the top
+      assertThat(resident(w, parent, 17, below, w.pageSize())).isNull();
+      assertThat(resident(w, child, 17, top, w.pageSize())).isNotNull();
+      parent.write(17, 5);
+      Space other = parent.fork();
+      VmObject lower = parent.object(17);
+      other.write(16, 3);
+      assertThat(other.value(17)).isEqualTo(5); // in the lower level
+      assertThat(resident(w, other, 17, other.object(17), w.pageSize())).isNull();
+      assertThat(resident(w, parent, 17, lower, w.pageSize())).isNotNull();
+      check(w, parent, child, other);
+    }
+  }
+
+  /** What it gives back itself is no reason to try again at once, or one processor never gets to its daemon. */
+  @Test
+  void aFaultThatNeedsTwoFrames_whereThereIsOne_waits() {
+    try (World w = World.builder().mode(Mode.UP).build()) {
+      Space parent = w.space().mapSwap(16, 2);
+      parent.write(16, 5);
+      parent.write(17, 6);
+      Space child = parent.fork();
+      child.write(17, 7);
+      pageOut(w, child.object(16));
+      pageOut(w, parent.object(16)); // both levels are to be asked for the page, each with a frame to put it in
+      VmObject hoard = hoard(w, w.kernel().config().thresholds().freeReserved());
+      World.Actor<KernReturn> a = w.start("faulter", () -> child.faultHere(16, READ));
+      awaitSleeper(w, "vmwait");
+      release(w, hoard);
+      assertThat(a.join()).isEqualTo(KernReturn.SUCCESS);
+      assertThat(child.value(16)).isEqualTo(5);
+      check(w, parent, child);
+    }
+  }
+
   /** Only whoever may store to a page of a file for all to see takes its mark off. */
   @Test
   void copyOnWriteMark_staysUntilThePageIsEnteredWritable() {

@@ -5,17 +5,16 @@ import static dev.faultline.vm.fault.DecisionTests.file;
 import static dev.faultline.vm.fault.DecisionTests.hoard;
 import static dev.faultline.vm.fault.DecisionTests.ok;
 import static dev.faultline.vm.fault.DecisionTests.release;
+import static dev.faultline.vm.fault.DecisionTests.resident;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.fault.StubPager.Window;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.page.VmPage;
-import dev.faultline.vm.pager.Volume;
 import dev.faultline.vm.scenario.Space;
 import dev.faultline.vm.scenario.World;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -57,6 +56,8 @@ final class FaultReadAheadTest {
       pager.after = after;
       ok(s.read(16 + page));
       assertThat(pager.asked).isEqualTo(new Window(first, count, req));
+      VmPage m = resident(w, s, 16, s.object(16), s.at(page));
+      assertThat(m.isWhollyValid()).as("as the pager said so").isTrue();
     }
   }
 
@@ -118,34 +119,6 @@ final class FaultReadAheadTest {
       VmObject o = s.object(16);
       assertThat(w.<Integer>inKernel(o::residentPageCount)).as("nothing is left of the rest").isEqualTo(2);
       failAt.set(-1);
-    }
-  }
-
-  /** Frames known to be zero are so no more once the pager has read into them. */
-  @Test
-  void neighbours_areNotTakenForZeroedFrames() {
-    try (World w = World.builder().mode(Mode.UP).build()) {
-      w.inKernel(() -> {
-        VmPage m = w.kernel().pages().freeList().takeForZeroing(100);
-        for (; m != null; m = w.kernel().pages().freeList().takeForZeroing(100)) {
-          w.kernel().pages().zeroFill(m);
-          w.kernel().pages().freeList().giveZeroed(m);
-        }
-      });
-      Space s = w.space().mapFile(file(w, PAGES), 0, 16, PAGES);
-      ok(s.read(16 + 10));
-      VmObject o = s.object(16);
-      w.inKernel(() -> {
-        o.lock.lock();
-        for (int i = 7; i < 15; i++) {
-          VmPage m = w.kernel().pages().lookup(o, (long) i * w.pageSize());
-          assertThat(m).as("page %d", i).isNotNull();
-          assertThat(m.isZero()).as("page %d", i).isFalse();
-          assertThat(w.kernel().machine().memory().load(m.frame(), 0))
-              .isEqualTo(Volume.word(7, Long.MAX_VALUE, (long) i * w.pageSize()));
-        }
-        o.lock.unlock();
-      });
     }
   }
 }
