@@ -1,7 +1,9 @@
 package dev.faultline.stress.soak;
 
 import dev.faultline.hw.FaultMode;
-import dev.faultline.hw.strand.Perturbation;
+import dev.faultline.hw.strand.SerialStrands;
+import dev.faultline.hw.strand.Standstill;
+import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.base.Event;
@@ -52,7 +54,7 @@ public final class SoakRun {
       long swappedOut,
       long nanos) {}
 
-  private final ThreadStrands strands = new ThreadStrands();
+  private final ThreadStrands threads = new ThreadStrands();
   private volatile boolean stopping;
   private volatile @Nullable KernelRun running;
 
@@ -69,7 +71,7 @@ public final class SoakRun {
   public Outcome run(SoakWorld world) throws ProgramException, IOException {
     long began = System.nanoTime();
     if (world.load() == Load.SCENARIO) {
-      return new SoakTrials(strands, () -> stopping).run(world, began);
+      return new SoakTrials(threads, () -> stopping).run(world, began);
     }
     try (VmProgram program = program(world)) {
       Findings findings = new Findings();
@@ -77,10 +79,9 @@ public final class SoakRun {
       SoakProbe probe = new SoakProbe(
           world.programSeed(), unrest.holdShare(), 1000 * unrest.holdMicros() + 1, world.mode(), findings);
       long fileBlocks = KernelRun.fileBlocks(program, VmProgram.PAGE_SIZE);
-      Perturbation perturbation = unrest.perturbation(world.programSeed());
+      Strands strands = unrest.strands(threads, world.mode(), world.programSeed());
       Kernel kernel = new Kernel(
-          world.config(fileBlocks, KernelRun.deviceFrames(program, VmProgram.PAGE_SIZE), probe).build(),
-          perturbation == null ? strands : strands.perturbed(perturbation));
+          world.config(fileBlocks, KernelRun.deviceFrames(program, VmProgram.PAGE_SIZE), probe).build(), strands);
       findings.context(FindingContext.of(kernel, world.command()));
       probe.watch(kernel);
       plantDiskFaults(kernel, world);
@@ -90,6 +91,9 @@ public final class SoakRun {
         return run(world, program, kernel, findings, began);
       } finally {
         kernel.domain().strands().detach();
+        if (strands instanceof SerialStrands serial) {
+          serial.close(); // whoever hangs
+        }
       }
     }
   }
@@ -142,31 +146,38 @@ public final class SoakRun {
   private boolean watch(Kernel kernel, KernelRun run, Findings findings, long began) {
     HangDetector hang = new HangDetector(kernel, run::commandsDone);
     Victims victims = new Victims(kernel);
-    long giveUp = Long.MAX_VALUE;
-    while (!run.await(LOOK_NANOS)) {
-      long now = System.nanoTime();
-      if (giveUp == Long.MAX_VALUE && (stopping || !findings.isEmpty())) {
-        giveUp = now + GIVE_UP_NANOS;
-        Thread stopper = new Thread(run::stop, "stop"); // of a kernel that hangs it may never return
-        stopper.setDaemon(true);
-        stopper.start();
+    Strands strands = kernel.domain().strands();
+    long giveUp = Long.MAX_VALUE; // after a finding
+    long giveUpOnHost = Long.MAX_VALUE; // after stop, which comes from outside
+    try {
+      while (!run.await(LOOK_NANOS)) {
+        long now = strands.nanoTime();
+        long host = System.nanoTime();
+        if (giveUp == Long.MAX_VALUE && (stopping || !findings.isEmpty())) {
+          giveUp = stopping ? Long.MAX_VALUE - 1 : now + GIVE_UP_NANOS;
+          giveUpOnHost = stopping ? host + GIVE_UP_NANOS : Long.MAX_VALUE;
+          strands.start("stop", run::stop); // of a kernel that hangs it may never return
+        }
+        if (now >= giveUp || host >= giveUpOnHost) {
+          return false;
+        }
+        Finding f = hang.look(now);
+        if (f == null && host - began >= WORLD_NANOS) {
+          f = hang.overdue(host - began);
+        }
+        if (f != null) {
+          findings.add(f);
+          return false;
+        }
+        String undead = victims.look(now);
+        if (undead != null) {
+          findings.add(Finding.Kind.HANG, undead);
+          return false;
+        }
       }
-      if (now >= giveUp) {
-        return false;
-      }
-      Finding f = hang.look(now);
-      if (f == null && now - began >= WORLD_NANOS) {
-        f = hang.overdue(now - began);
-      }
-      if (f != null) {
-        findings.add(f);
-        return false;
-      }
-      String undead = victims.look(now);
-      if (undead != null) {
-        findings.add(Finding.Kind.HANG, undead);
-        return false;
-      }
+    } catch (Standstill e) {
+      findings.add(Finding.Kind.HANG, "I-58 " + e.getMessage());
+      return false;
     }
     return true;
   }

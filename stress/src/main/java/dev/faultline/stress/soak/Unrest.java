@@ -1,6 +1,9 @@
 package dev.faultline.stress.soak;
 
 import dev.faultline.hw.strand.Perturbation;
+import dev.faultline.hw.strand.Strands;
+import dev.faultline.hw.strand.ThreadStrands;
+import dev.faultline.vm.base.Mode;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 record Unrest(
     int fastShare, int slowShare, int napMicros, int holdShare, int holdMicros, int tableShare, boolean wakeups) {
   private static final int[] NAPS = {60, 300, 2000};
+  private static final int BURST_MAX = 1 << 10;
 
   static final Unrest NONE = new Unrest(0, 0, 0, 0, 0, 0, false);
 
@@ -40,7 +44,22 @@ record Unrest(
         r.nextInt(6) == 0);
   }
 
-  /** Returns what disturbs the strands at their schedule points, or null. */
+  /**
+   * Returns where a world's strands come from. In UP mode one runs at a time, as the seed says; where they are
+   * disturbed, it runs for shorter bursts, and may be stopped in the kernel, so that user code runs beside the token's
+   * holder. In the other modes they run freely, disturbed or not.
+   *
+   * @param threads that run them
+   */
+  Strands strands(ThreadStrands threads, Mode mode, long seed) {
+    if (mode == Mode.UP) {
+      return fastShare == 0 ? threads.serial(seed, BURST_MAX, false) : threads.serial(seed, slowShare, true);
+    }
+    Perturbation p = perturbation(seed);
+    return p == null ? threads : threads.perturbed(p);
+  }
+
+  /** Returns what disturbs strands that run freely at their schedule points, or null. */
   @Nullable Perturbation perturbation(long seed) {
     return fastShare == 0 ? null : new Perturbation(seed, fastShare, slowShare, 1000 * napMicros);
   }

@@ -45,6 +45,49 @@ final class SoakTest {
     assertThat(t.checkedSomething()).isTrue();
   }
 
+  /** What two runs of one world have in common, if the seed says all of them. */
+  private static String seen(SoakRun.Outcome o) {
+    List<String> findings = new ArrayList<>();
+    o.findings().list().forEach(f -> findings.add(f.message() + f.details().get("wait 0") + f.lastEvents()));
+    return o.judged() + " judged, " + o.faults() + " faults, " + o.killed() + " killed, " + o.swappedOut() + " out, "
+        + findings;
+  }
+
+  /** Returns the worlds of a plan in UP mode that run a program. */
+  private static List<SoakWorld> programsInUpMode(int count, Set<Defect> defects) {
+    List<SoakWorld> worlds = new ArrayList<>();
+    for (int i = 0; worlds.size() < count; i++) {
+      SoakWorld w = SoakWorld.draw(7, i, new Mode[] {Mode.UP}, defects);
+      if (w.load() != Load.SCENARIO) {
+        worlds.add(w);
+      }
+    }
+    return worlds;
+  }
+
+  @Test
+  void run_ofOneWorldInUpMode_isTheSameEachTime() throws Exception {
+    SoakRun run = new SoakRun();
+    for (SoakWorld w : programsInUpMode(12, Set.of())) {
+      assertThat(seen(run.run(w))).as("%s", w).isEqualTo(seen(run.run(w)));
+    }
+  }
+
+  @Test
+  void run_ofAWorldInUpMode_withAFinding_findsTheSameAgain() throws Exception {
+    SoakRun run = new SoakRun();
+    for (SoakWorld w : programsInUpMode(60, Set.of(Defect.H_UNCOND_WAIT))) {
+      SoakRun.Outcome first = run.run(w);
+      if (!first.findings().isEmpty()) {
+        for (int i = 0; i < 3; i++) {
+          assertThat(seen(new SoakRun().run(w))).isEqualTo(seen(first));
+        }
+        return;
+      }
+    }
+    throw new AssertionError("no world has a finding");
+  }
+
   @Test
   void run_kernelThatPurgesOnlyItsOwnTlb_findsItAndNamesTheWorld() throws Exception {
     Soak.Tally t = soak(400, List.of(Mode.FIXED), Defect.H_LOCALFLUSH);
