@@ -58,7 +58,10 @@ final class ExploreCommand implements Callable<Integer> {
 
   private static final String ALL = "all";
 
-  @Parameters(index = "0", paramLabel = "SCENARIO|all", description = "See 'faultline scenarios'; all: one after another.")
+  @Parameters(
+      index = "0",
+      paramLabel = "SCENARIO|all",
+      description = "See 'faultline scenarios'; all: one after another.")
   private String name = "";
 
   @Option(
