@@ -54,6 +54,11 @@ final class SwapMap {
     return freeCount;
   }
 
+  /** Returns how many of the free pages no write has failed for. */
+  int goodCount() {
+    return freeCount - doubtful.cardinality();
+  }
+
   boolean isFree(int page) {
     return (free[page >> 6] & 1L << page) != 0 || doubtful.get(page);
   }

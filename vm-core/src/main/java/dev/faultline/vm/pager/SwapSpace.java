@@ -175,11 +175,11 @@ final class SwapSpace {
     table.listPrev = null;
   }
 
-  /** swapsizecheck. */
+  /** swapsizecheck. What a write has failed for is no room: who counts on it keeps copies that he could give up. */
   @GuardedBy("lock")
   private void checkSize() {
-    int left = map.freeCount();
-    freePages = left;
+    freePages = map.freeCount();
+    int left = map.goodCount();
     if (left < fullBelow) {
       full = true;
     } else if (left > fullAbove) {

@@ -61,6 +61,7 @@ final class SwapMapTest {
     }
     assertThat(map.takeOne()).isEqualTo(SwapMap.NONE);
     assertThat(map.freeCount()).isEqualTo(3);
+    assertThat(map.goodCount()).isZero();
     assertThat(map.countFree()).isEqualTo(3);
     assertThat(map.isFree(1)).isTrue();
     assertThat(map.takeDoubtful()).isZero();
