@@ -122,7 +122,7 @@ public final class FreeTrial {
 
   private void awaitRest(Kernel k) {
     resting = true;
-    if (!isAlone(k) && !Quiescence.await(k, PATIENCE_NANOS)) {
+    if (!Quiescence.await(k, PATIENCE_NANOS)) {
       throw new ScenarioWorld.Broken(stuck(k, "the kernel does not come to rest"));
     }
     resting = false;
@@ -160,13 +160,6 @@ public final class FreeTrial {
     return g.running() == 0 && k.domain().starting() == 0 && k.machine().disk().idle()
         && g.waits().stream().allMatch(w -> w.end() == 0)
         && g.waits().stream().anyMatch(w -> !w.waiter().isDaemonAtRest());
-  }
-
-  /** Returns whether no thread of the kernel's own has ever been needed. */
-  private static boolean isAlone(Kernel k) {
-    int[] threads = {0};
-    k.domain().forEachThread(t -> threads[0]++);
-    return threads[0] == 0 && k.domain().starting() == 0 && k.machine().disk().idle() && !k.swapPager().isBusy();
   }
 
   private void act(ScenarioActor a, int delay) {
