@@ -147,15 +147,20 @@ public final class SoakRun {
     HangDetector hang = new HangDetector(kernel, run::commandsDone);
     Victims victims = new Victims(kernel);
     Strands strands = kernel.domain().strands();
+    boolean ending = false; // the run was told to stop
     long giveUp = Long.MAX_VALUE; // after a finding
     long giveUpOnHost = Long.MAX_VALUE; // after stop, which comes from outside
     try {
       while (!run.await(LOOK_NANOS)) {
         long now = strands.nanoTime();
         long host = System.nanoTime();
-        if (giveUp == Long.MAX_VALUE && (stopping || !findings.isEmpty())) {
-          giveUp = stopping ? Long.MAX_VALUE - 1 : now + GIVE_UP_NANOS;
-          giveUpOnHost = stopping ? host + GIVE_UP_NANOS : Long.MAX_VALUE;
+        if (!ending && (stopping || !findings.isEmpty())) {
+          ending = true;
+          if (stopping) {
+            giveUpOnHost = host + GIVE_UP_NANOS;
+          } else {
+            giveUp = now + GIVE_UP_NANOS;
+          }
           strands.start("stop", run::stop); // of a kernel that hangs it may never return
         }
         if (now >= giveUp || host >= giveUpOnHost) {
