@@ -31,7 +31,6 @@ public record FindingContext(
   /** How many events of each strand a finding tells. */
   public static final int EVENTS = 64;
 
-
   /** Of findings whose circumstances nobody told. */
   static final FindingContext NONE = new FindingContext(Map.of(), () -> 0, Map::of, "");
 

@@ -46,17 +46,6 @@ final class FaultPathTest extends PathTests {
     return Volume.word(SEED, Long.MAX_VALUE, (long) page * w.pageSize());
   }
 
-  private static void setSize(World w, Vnode file, long bytes) {
-    w.inKernel(() -> {
-      file.lock();
-      try {
-        w.kernel().vnodePager().setSize(file, bytes);
-      } finally {
-        file.unlock();
-      }
-    });
-  }
-
   @ParameterizedTest
   @MethodSource("modes")
   void p01_residentAndOwned(Mode mode) {

@@ -43,6 +43,18 @@ abstract class FaultTests {
     return w.inKernel(() -> w.kernel().volume().create("f" + pages, (long) pages * w.pageSize(), 7));
   }
 
+  /** Grows or truncates a file, as a file system does. */
+  static void setSize(World w, Vnode file, long bytes) {
+    w.inKernel(() -> {
+      file.lock();
+      try {
+        w.kernel().vnodePager().setSize(file, bytes);
+      } finally {
+        file.unlock();
+      }
+    });
+  }
+
   /** Returns the resident page under page {@code n} of a space's top object, or null. */
   static VmPage resident(World w, Space s, int n, VmObject o, long offset) {
     return w.inKernel(

@@ -157,17 +157,6 @@ class WiringDecisionTest extends DecisionTests {
     return s;
   }
 
-  private static void setSize(World w, Vnode file, long bytes) {
-    w.inKernel(() -> {
-      file.lock();
-      try {
-        w.kernel().vnodePager().setSize(file, bytes);
-      } finally {
-        file.unlock();
-      }
-    });
-  }
-
   @ParameterizedTest
   @MethodSource("modes")
   void d59_truncationTookAWiredPage(Mode mode) {

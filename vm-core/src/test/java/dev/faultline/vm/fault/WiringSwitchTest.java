@@ -56,17 +56,6 @@ final class WiringSwitchTest {
     })).check());
   }
 
-  private static void setSize(World w, Vnode file, long bytes) {
-    w.inKernel(() -> {
-      file.lock();
-      try {
-        w.kernel().vnodePager().setSize(file, bytes);
-      } finally {
-        file.unlock();
-      }
-    });
-  }
-
   /** R23: truncation takes a wired page away; the fault that brings another one is no wiring's. */
   @ParameterizedTest
   @CsvSource({"FIXED,false", "UP,false", "FIXED,true", "UP,true"})
@@ -75,9 +64,9 @@ final class WiringSwitchTest {
       Vnode file = DecisionTests.file(w, 2);
       Space s = w.space().mapFile(file, 0, 16, 2);
       assertThat(s.wire(16, 2)).isEqualTo(KernReturn.SUCCESS);
-      setSize(w, file, 0);
+      FaultTests.setSize(w, file, 0);
       assertThat(wired(w)).isZero();
-      setSize(w, file, 2L * w.pageSize());
+      FaultTests.setSize(w, file, 2L * w.pageSize());
       s.write(16, 5);
       assertThat(wired(w)).isEqualTo(on ? 0 : 1);
       if (on) {
