@@ -52,13 +52,13 @@ final class RacesTable {
       race("R2", "VmFault.attempt, VmObject.referenceLocked, VmObject.chainVnode",
           FAMILY + ", R02_LastReference, R02_PipCount", "FamilyTest#modelChecked, " + STORM,
           "no walk for the vnode: every object carries its chain's"),
-      race("R3", "VmFault.claim", SPACE + ", R03_TwoClaimers",
+      race("R3", "FaultSearch.claim", SPACE + ", R03_TwoClaimers",
           "ResidentPagesTest#claim_succeedsForOneOfTwo, "
               + "ScenarioClassesTest#fixedKernel_hasSoManyClasses", ""),
-      race("R4", "VmFault.awaitBusy, ResidentPages.wakeup", "R04_WantedHandOff, R04_BusySleeperEnds",
+      race("R4", "FaultSearch.awaitBusy, ResidentPages.wakeup", "R04_WantedHandOff, R04_BusySleeperEnds",
           "FaultSearchDecisionTest#d13_completionWinsTheRace, ResidentPagesTest#whoWantsABusyPage_isWoken", ""),
       race("R5", "VmPage.setReferenced", "R05_FlagWord", "R05_WordsApart", "flags are split by guard"),
-      race("R6", "VmFault.claim, VmFault.awaitMemoryForCached, ResidentPages.freeCachedHead",
+      race("R6", "FaultSearch.claim, FaultSearch.awaitMemoryForCached, ResidentPages.freeCachedHead",
           SWITCHES_OF_FAULTS + "r06_cacheWait_isBusyWhileItWaitsForMemory, " + SWITCHES_OF_FAULTS
               + "r06_noUnqueue_leavesAClaimedPageWhereTheScannersLook, R06_ClaimAgainstReuse",
           SWITCHES_OF_FAULTS + "r06_cacheWait_isBusyWhileItWaitsForMemory, CachedPagesTest#alloc_goesRoundAnUnfitPage",
@@ -75,18 +75,18 @@ final class RacesTable {
           ""),
       race("R10", "FreeList.daemonSleep, SwapPager.iodone", WAIT + "doneSleep_completionBeforeTheSleep_isSleptThrough",
           "VmWaitTest#daemonSleep_missesNoCompletion", ""),
-      race("R11", "VmFault.search, SwapPager.convert",
+      race("R11", "FaultSearch.search, SwapPager.convert",
           SWITCHES_OF_FAULTS + "r11_type2_goesToThePagerWithoutAPage, R11_TypePublication",
           SWITCHES_OF_FAULTS + "r11_type2_goesToThePagerWithoutAPage, "
               + "SwapPagerTest#putThroughTheDefaultPager_findsTheObjectConvertedMeanwhile",
           ""),
       race("R12", "FaultReadAhead.additionalPages", "PageIndexTest#lookingFirstAndInsertingLaterIsFound, "
           + "R12_SameIdentity", "PageIndexTest#modelChecked", ""),
-      race("R13", "VmFault.search", SWITCHES_OF_FAULTS + "r13_pipOrder_walksOnIntoAnObjectThatIsGone, "
+      race("R13", "FaultSearch.search", SWITCHES_OF_FAULTS + "r13_pipOrder_walksOnIntoAnObjectThatIsGone, "
           + "R13_RenameAgainstWalk", SWITCHES_OF_FAULTS + "r13_pipOrder_walksOnIntoAnObjectThatIsGone, " + STORM, ""),
       race("R14", "DevicePager.getPages", "", "DevicePagerTest#r14_twoFaultersOnOnePage_endWithTheSameOne, "
           + "DevicePagerTest#r14_manyFaulters_whileMappingsComeAndGo", NO_SWITCH + BY_HAND),
-      race("R15", "VmFault.callPager", "WiringSwitchTest#r15_steal_takesAPageThatSomebodyElseOwns",
+      race("R15", "FaultPagein.callPager", "WiringSwitchTest#r15_steal_takesAPageThatSomebodyElseOwns",
           "WiringSwitchTest#r15_steal_takesAPageThatSomebodyElseOwns", ""),
       race("R16", "VmFault.copyUp", FAMILY, "FamilyTest#modelChecked, " + STORM, ""),
       race("R17", "ObjectPages.clean", "", "ObjectPagesTest#clearsTheFlagFirst_andWaitsForBusyPages",
@@ -156,7 +156,7 @@ final class RacesTable {
           "WiringSwitchTest#r36_wiringThatIsKilled_takesBackWhatItDid, "
               + "WiringSwitchTest#r36_forkThatIsKilled_dropsTheHalfBuiltChild",
           "shown with H-KILLWAIT for wiring; a fork waits in the same place of the free list"),
-      race("R37", "VmFault.absentAfterAll, VmFault.foldModified",
+      race("R37", "FaultPagein.absentAfterAll, FaultPagein.foldModified",
           "BufferCacheTest#partialPage_overAHole_losesItsBytes_withTheSwitch",
           "BufferCacheTest#partialPage_overAHole_isMappedWithItsBytes, "
               + "FaultSearchDecisionTest#d15_partiallyValidPageGoesToThePager",
@@ -177,8 +177,8 @@ final class RacesTable {
 
   static final List<Switch> SWITCHES = List.of(
       same("H-COUNTERS", "KThread", "SyncDefectsTest#counters_plain_loseCounts_onTwoProcessors_butNotOnOne"),
-      same("H-CACHE-WAIT", "VmFault", SWITCHES_OF_FAULTS + "r06_cacheWait_isBusyWhileItWaitsForMemory"),
-      same("H-NOUNQUEUE", "VmFault", SWITCHES_OF_FAULTS + "r06_noUnqueue_leavesAClaimedPageWhereTheScannersLook"),
+      same("H-CACHE-WAIT", "FaultSearch", SWITCHES_OF_FAULTS + "r06_cacheWait_isBusyWhileItWaitsForMemory"),
+      same("H-NOUNQUEUE", "FaultSearch", SWITCHES_OF_FAULTS + "r06_noUnqueue_leavesAClaimedPageWhereTheScannersLook"),
       same("H-EQWAKE", "FreeList", WAIT + "eqWake_freeBeyondTheMinimum_wakesNobody"),
       sw("H-UNCOND-WAIT", "FreeList", WAIT + "uncondWait_pageFreedBetweenFailureAndSleep_isSleptThrough, " + WAIT
           + "uncondWait_daemonThatFindsMemoryFine_leavesTheSleepersAsleep",
@@ -186,9 +186,9 @@ final class RacesTable {
               + "VmWaitTest#daemonSleep_wakesWaiters_whenMemoryIsFineAlready",
           ""),
       same("H-DONE-SLEEP", "FreeList", WAIT + "doneSleep_completionBeforeTheSleep_isSleptThrough"),
-      same("H-TYPE2", "VmFault", SWITCHES_OF_FAULTS + "r11_type2_goesToThePagerWithoutAPage"),
-      same("H-PIPORDER", "VmFault", SWITCHES_OF_FAULTS + "r13_pipOrder_walksOnIntoAnObjectThatIsGone"),
-      same("H-STEAL", "VmFault", "WiringSwitchTest#r15_steal_takesAPageThatSomebodyElseOwns"),
+      same("H-TYPE2", "FaultSearch", SWITCHES_OF_FAULTS + "r11_type2_goesToThePagerWithoutAPage"),
+      same("H-PIPORDER", "FaultSearch", SWITCHES_OF_FAULTS + "r13_pipOrder_walksOnIntoAnObjectThatIsGone"),
+      same("H-STEAL", "FaultPagein", "WiringSwitchTest#r15_steal_takesAPageThatSomebodyElseOwns"),
       same("H-QCOLL", "VmObjects", SWITCHES_OF_FAULTS + "r20_qcoll_takesAPlaceholderForAPage"),
       same("H-COWCLEAN", "VmFault", SWITCHES_OF_FAULTS + "r21_cowClean_losesACopyThatNobodyDirtied"),
       same("H-COPYENT-CLEAN", "VmFaultWire", "WiringSwitchTest#copyentClean_losesTheChildsMemory"),
@@ -206,7 +206,8 @@ final class RacesTable {
       sw("H-MMAP-STEPS", "VmMaps", "MmapStepTest#inSteps_anotherThreadMayWrite_whatIsMappedReadOnly, "
           + "MmapStepTest#replacing_leavesNoGap_butInSteps",
           "MmapStepTest#inOneSection_nobodySeesMoreThanWasAskedFor", ""),
-      sw("H-PARTIAL", "VmFault, PmapModule", "BufferCacheTest#partialPage_overAHole_losesItsBytes_withTheSwitch",
+      sw("H-PARTIAL", "FaultSearch, FaultPagein, PmapModule",
+          "BufferCacheTest#partialPage_overAHole_losesItsBytes_withTheSwitch",
           "BufferCacheTest#partialPage_overAHole_isMappedWithItsBytes", ""),
       sw("H-SWERR", "SwapPager", "SwapPagerTest#failedPut_leavesTheBlockValid_withSwErr",
           "SwapPagerTest#failedSyncPut_leavesThePageDirtyAndWithoutABlock", ""),

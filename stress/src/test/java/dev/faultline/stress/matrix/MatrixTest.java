@@ -184,9 +184,10 @@ final class MatrixTest {
   void everyDefect_hasASwitch() throws IOException {
     Set<String> fields = new TreeSet<>();
     try (SwitchLoader loader = new SwitchLoader(System.getProperty("java.class.path"))) {
-      for (String c : List.of("fault.VmFault", "fault.VmFaultWire", "page.FreeList", "page.VmPageQueues", "map.VmMaps",
-          "object.VmObjects", "pmap.PmapModule", "proc.MemoryCalls", "proc.LifeCalls", "pager.SwapPager",
-          "pager.FileIo", "sync.SleepQueues", "sync.KThread", "pageout.PageoutClean")) {
+      for (String c : List.of("fault.VmFault", "fault.FaultSearch", "fault.FaultPagein", "fault.VmFaultWire",
+          "page.FreeList", "page.VmPageQueues", "map.VmMaps", "object.VmObjects", "pmap.PmapModule",
+          "proc.MemoryCalls", "proc.LifeCalls", "pager.SwapPager", "pager.FileIo", "sync.SleepQueues", "sync.KThread",
+          "pageout.PageoutClean")) {
         for (var f : loader.loadClass("dev.faultline.vm." + c).getDeclaredFields()) {
           if (Reach.isSwitch(f.getName())) {
             fields.add(f.getName());
