@@ -186,7 +186,7 @@ final class MatrixTest {
     try (SwitchLoader loader = new SwitchLoader(System.getProperty("java.class.path"))) {
       for (String c : List.of("fault.VmFault", "fault.FaultSearch", "fault.FaultPagein", "fault.VmFaultWire",
           "page.FreeList", "page.VmPageQueues", "map.VmMaps", "object.VmObjects", "pmap.PmapModule",
-          "proc.MemoryCalls", "proc.LifeCalls", "pager.SwapPager", "pager.FileIo", "sync.SleepQueues", "sync.KThread",
+          "proc.MemoryCalls", "proc.LifeCalls", "pager.SwapPageout", "pager.FileIo", "sync.SleepQueues", "sync.KThread",
           "pageout.PageoutClean")) {
         for (var f : loader.loadClass("dev.faultline.vm." + c).getDeclaredFields()) {
           if (Reach.isSwitch(f.getName())) {

@@ -8,16 +8,16 @@ import org.jspecify.annotations.Nullable;
 final class PageoutControl extends DiskTransfer {
   static final int PAGES = 8;
 
-  private final SwapPager pager; // (C)
+  private final SwapPageout pageout; // (C)
   final VmPage[] pages = new VmPage[PAGES]; // owner's, as the transfer
   int count; // likewise
   boolean sync; // likewise: somebody waits for it
   @Nullable VmObject object; // likewise; kept by the pip of its pages
   @Nullable PageoutControl next; // S: free or done list
 
-  PageoutControl(SwapPager pager, int number) {
-    super(pager.domain(), number);
-    this.pager = pager;
+  PageoutControl(SwapPageout pageout, int number) {
+    super(pageout.domain(), number);
+    this.pageout = pageout;
   }
 
   @Override
@@ -25,7 +25,7 @@ final class PageoutControl extends DiskTransfer {
     if (sync) {
       finish();
     } else {
-      pager.iodone(this);
+      pageout.iodone(this);
     }
   }
 }

@@ -77,14 +77,14 @@ final class SwapControls {
   /** Takes one that is {@link #available}. */
   @GuardedBy("lock")
   @SuppressWarnings("NonAtomicVolatileUpdate") // under S
-  PageoutControl take(SwapPager pager, boolean sync) {
+  PageoutControl take(SwapPageout pageout, boolean sync) {
     out++;
     if (!sync) {
       inUse++;
     }
     PageoutControl c = free;
     if (c == null) {
-      c = new PageoutControl(pager, made++);
+      c = new PageoutControl(pageout, made++);
     } else {
       free = c.next;
       c.next = null;

@@ -28,6 +28,7 @@ final class SwapSpace {
    *            there a pageout has chosen a block and not yet made it valid.
    * Invariants I-44, I-45.
    */
+  private static final int DMMAX_PAGES = 16; // 128 blocks: no transfer straddles a multiple of it
   private static final int MAXRECLAIM = 128;
   private static final int SMALL_SWAP = 1024; // pages: below it the limits of the full flag are fractions
 
@@ -138,9 +139,19 @@ final class SwapSpace {
     return (o.pagingOffset() + m.offset()) >> pageShift;
   }
 
+  /** Returns whether one transfer may take both pages of swap and what is between them. */
+  static boolean inOneRegion(int page, int other) {
+    return page / DMMAX_PAGES == other / DMMAX_PAGES;
+  }
+
   /** Returns the page of swap that holds the contents at a pager offset, or {@link SwapTable#EMPTY}. Caller holds O. */
   int validPage(VmObject o, long pagerOffset) {
     return table(o).validPage(pagerOffset >> pageShift);
+  }
+
+  /** Returns the page of swap with a page's contents, or EMPTY. Caller holds O. */
+  int swapPage(VmObject o, VmPage m) {
+    return table(o).validPage(pageIndex(o, m));
   }
 
   /** Gives a DEFAULT object an empty table and makes it a swap object: table first, type last (R11). Caller holds O. */
