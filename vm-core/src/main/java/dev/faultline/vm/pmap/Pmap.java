@@ -31,6 +31,7 @@ public final class Pmap implements TraceSubject {
    * Implementation overview
    *
    * What it is    A hardware page table and two counts. The states of a word and the order of its changes: PmapModule.
+   *               Here: one mapping. Removal and protection of ranges: PmapRanges.
    * Locks         P(this), rank 50: leaves appear and vanish, words become non-zero. Range operations hold it from
    *               their first change to the end of their harvest, so that at most one batch of a pmap is under way
    *               and enter never meets its half-removed words (it copes with them all the same). PV(frame) nests
@@ -58,12 +59,12 @@ public final class Pmap implements TraceSubject {
     }
   }
 
-  private final KMutex lock; // LockRank.PMAP
-  private final PmapModule module; // (C)
-  private final PvTable pvs; // (C)
+  final KMutex lock; // LockRank.PMAP
+  final PmapModule module; // (C)
+  final PvTable pvs; // (C)
   private final String name; // (C)
-  private final PageTable table; // (C)
-  private final long pageSize; // (C)
+  final PageTable table; // (C)
+  final long pageSize; // (C)
   private final long userBit; // (C) Pte.U in every pmap but the kernel's
   private volatile int resident; // (A) valid words
   private volatile int wired; // (A) words with the Wired bit
@@ -271,7 +272,7 @@ public final class Pmap implements TraceSubject {
   /**
    * Removes a Wired mapping with its unit of wire_count (W1), unless it has changed. Caller holds nothing from Q up.
    */
-  private void removeWired(KThread t, PageTable.Leaf leaf, int i, long va) {
+  void removeWired(KThread t, PageTable.Leaf leaf, int i, long va) {
     module.queues.lock.lock();
     try {
       long word = leaf.get(i);
@@ -343,121 +344,12 @@ public final class Pmap implements TraceSubject {
    * wire_count. Caller holds the map's lock for writing; no Q or higher mutex.
    */
   public void remove(long start, long end) {
-    while (removeBatch(start, end) != 0) { // rare: an unmapping unwires first, but mprotect to nothing does not
-      removeWired(start, end);
-    }
-  }
-
-  private void removeWired(long start, long end) {
-    KThread t = KThread.current();
-    for (long va = table.nextLeafAddress(start, end); va < end; va = table.nextLeafAddress(va, end)) {
-      PageTable.Leaf leaf = table.leaf(va);
-      long leafEnd = leafEnd(va, end);
-      for (; va < leafEnd; va += pageSize) {
-        int i = table.index(va);
-        while (leaf != null && (leaf.get(i) & Pte.WIRED) != 0) {
-          removeWired(t, leaf, i, va);
-        }
-      }
-    }
+    PmapRanges.remove(this, start, end);
   }
 
   /** Removes every mapping in [start, end) but the Wired ones: the trimming of a process. As {@link #remove}. */
   public void removeUnwired(long start, long end) {
-    removeBatch(start, end);
-  }
-
-  /** Returns the end of the leaf that covers {@code va}, or {@code end} if that is nearer. */
-  private long leafEnd(long va, long end) {
-    return Math.min(end, (va & -table.leafSpan()) + table.leafSpan());
-  }
-
-  /** Removes the mappings of a range that are not Wired; returns how many Wired ones it left. */
-  private int removeBatch(long start, long end) {
-    KThread t = KThread.current();
-    int spared = 0;
-    long first = end;
-    long last = start;
-    lock.lock();
-    try {
-      for (long va = table.nextLeafAddress(start, end); va < end; va = table.nextLeafAddress(va, end)) {
-        PageTable.Leaf leaf = leafOf(va);
-        long leafEnd = leafEnd(va, end);
-        for (; va < leafEnd; va += pageSize) {
-          int i = table.index(va);
-          if (!inUse(leaf.get(i))) {
-            continue;
-          }
-          if (invalidateOrSpare(t, leaf, i)) {
-            spared++;
-          } else {
-            first = Math.min(first, va);
-            last = va + pageSize;
-          }
-        }
-      }
-      if (first < last) {
-        module.shoot(this, first, last);
-      }
-      for (long va = table.nextLeafAddress(start, end); va < end; va = table.nextLeafAddress(va, end)) {
-        PageTable.Leaf leaf = leafOf(va);
-        long from = va;
-        long leafEnd = leafEnd(va, end);
-        for (; va < leafEnd; va += pageSize) {
-          int i = table.index(va);
-          if (isHalfRemoved(leaf.get(i))) {
-            harvest(t, leaf, i);
-          }
-        }
-        if (leafEnd - from == table.leafSpan()) {
-          table.unlinkIfEmpty(from);
-        }
-      }
-    } finally {
-      lock.unlock();
-    }
-    return spared;
-  }
-
-  private static boolean isHalfRemoved(long word) {
-    return inUse(word) && (word & Pte.V) == 0;
-  }
-
-  private PageTable.Leaf leafOf(long va) {
-    PageTable.Leaf leaf = table.leaf(va);
-    assert leaf != null; // P is held
-    return leaf;
-  }
-
-  /** First half of a batched removal, unless the mapping is Wired: then returns true. Caller holds P. */
-  private boolean invalidateOrSpare(KThread t, PageTable.Leaf leaf, int i) {
-    KMutex pv = pvs.lock(Pte.frame(leaf.get(i))); // under P a word keeps its frame until it is zero
-    pv.lock();
-    try {
-      long word = leaf.get(i);
-      if (inUse(word) && (word & Pte.WIRED) != 0) {
-        return true;
-      }
-      if (inUse(word)) {
-        invalidate(t, leaf, i);
-      }
-      return false;
-    } finally {
-      pv.unlock();
-    }
-  }
-
-  /** Second half of a batched removal, unless a page-based operation has done it. Caller holds P and has shot. */
-  private void harvest(KThread t, PageTable.Leaf leaf, int i) {
-    KMutex pv = pvs.lock(Pte.frame(leaf.get(i)));
-    pv.lock();
-    try {
-      if (isHalfRemoved(leaf.get(i))) {
-        finishRemoval(t, leaf, i);
-      }
-    } finally {
-      pv.unlock();
-    }
+    PmapRanges.removeUnwired(this, start, end);
   }
 
   /**
@@ -466,47 +358,19 @@ public final class Pmap implements TraceSubject {
    * higher mutex.
    */
   public void protect(long start, long end, int prot) {
-    if ((prot & VmProt.READ) == 0) {
-      remove(start, end);
-      return;
-    }
-    if ((prot & VmProt.WRITE) != 0) {
-      return;
-    }
-    KThread t = KThread.current();
-    long first = end;
-    long last = start;
-    lock.lock();
-    try {
-      for (long va = table.nextLeafAddress(start, end); va < end; va = table.nextLeafAddress(va, end)) {
-        PageTable.Leaf leaf = leafOf(va);
-        long leafEnd = leafEnd(va, end);
-        for (; va < leafEnd; va += pageSize) {
-          int i = table.index(va);
-          // Also where W is clear: a page-based operation may have cleared it just now, and purge only later. It holds
-          // PV from the one to the other, so to have had PV is to know that no TLB remembers the right to write.
-          if (inUse(leaf.get(i)) && writeProtect(t, leaf, i)) {
-            first = Math.min(first, va);
-            last = va + pageSize;
-          }
-        }
-      }
-      if (first < last) {
-        module.shoot(this, first, last); // PG_WRITEABLE stays: it is not ours to say that the page's shoots are over
-      }
-    } finally {
-      lock.unlock();
-    }
+    PmapRanges.protect(this, start, end, prot);
   }
 
-  private boolean writeProtect(KThread t, PageTable.Leaf leaf, int i) {
-    KMutex pv = pvs.lock(Pte.frame(leaf.get(i)));
-    pv.lock();
-    try {
-      return inUse(leaf.get(i)) && (module.change(t, leaf, i, Pte.W, 0) & Pte.W) != 0;
-    } finally {
-      pv.unlock();
-    }
+  /** Returns the end of the leaf that covers {@code va}, or {@code end} if that is nearer. */
+  long leafEnd(long va, long end) {
+    return Math.min(end, (va & -table.leafSpan()) + table.leafSpan());
+  }
+
+  /** Returns the leaf that covers {@code va}, which there is. Caller holds P. */
+  PageTable.Leaf leafOf(long va) {
+    PageTable.Leaf leaf = table.leaf(va);
+    assert leaf != null;
+    return leaf;
   }
 
   // -------------------------------------------------------------------------------------------------------- queries
