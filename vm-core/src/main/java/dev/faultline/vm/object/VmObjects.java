@@ -424,7 +424,9 @@ public final class VmObjects {
     boolean ours = false;
     listLock.lock();
     try {
-      if (o.cached && o.refCount == 0 && !o.isDead() && !(onlyIfEmpty && o.residentPageCount() > 0)) {
+      if (o.cached && !(onlyIfEmpty && o.residentPageCount() > 0)) {
+        assert o.refCount == 0; // under O cached says that nobody has a reference
+        assert !o.isDead(); // and that it lives
         unlinkCached(o);
         ours = true;
       }

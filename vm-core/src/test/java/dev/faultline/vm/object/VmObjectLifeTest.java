@@ -3,6 +3,7 @@ package dev.faultline.vm.object;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.faultline.vm.base.AllocClass;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.bed.Bed;
@@ -327,6 +328,77 @@ final class VmObjectLifeTest {
         assertThat(bed.objects.cachedCount()).isEqualTo(2 - Integer.bitCount(empty));
         bed.objects.trimCache(0);
       }
+      allGone();
+    }
+
+    /** Returns an object on the cached list, with a page or without. */
+    private VmObject cached(boolean withPage) {
+      VmObject o = new StubVnode(bed).objectOf(8);
+      VmPage m = bed.put(o, 0, 0);
+      m.clearDirty(VmPage.ALL_CHUNKS);
+      o.deallocate();
+      assertThat(o.isCached()).isTrue();
+      if (!withPage) {
+        bed.locked(o, () -> bed.pages.free(m));
+      }
+      return o;
+    }
+
+    /** Runs {@code meanwhile} with O held by who has seen {@code o} on the list, wants to end it, and waits for O. */
+    private void whileItsEndWaits(VmObject o, Runnable end, Runnable meanwhile) {
+      o.lock.lock();
+      Bed.Actor ender = bed.start("ender", end);
+      bed.until("the ender waits for O", () -> {
+        KThread t = ender.thread();
+        return t != null && t.strand().awaitedLock() == o.lock;
+      });
+      meanwhile.run();
+      o.lock.unlock();
+      ender.join();
+    }
+
+    @Test
+    void aCachedObject_thatIsRevivedBeforeItsEnd_lives() {
+      VmObject o = cached(true);
+      whileItsEndWaits(o, () -> bed.objects.trimCache(0), o::referenceLocked);
+      assertThat(o.isDead()).isFalse();
+      assertThat(o.refCount()).isEqualTo(1);
+      assertThat(bed.objects.cachedCount()).isZero();
+      o.deallocate();
+      bed.objects.trimCache(0);
+      allGone();
+    }
+
+    @Test
+    void aCachedObject_thatIsEndedBySomebodyElse_isLeftToHim() {
+      VmObject o = cached(true);
+      Bed.Actor[] other = new Bed.Actor[1];
+      whileItsEndWaits(o, () -> bed.objects.trimCache(0), () -> {
+        other[0] = bed.start("other", () -> bed.objects.trimCache(0));
+        bed.until("both wait for O", () -> {
+          KThread t = other[0].thread();
+          return t != null && t.strand().awaitedLock() == o.lock;
+        });
+      });
+      other[0].join();
+      assertThat(o.isDead()).isTrue();
+      allGone();
+    }
+
+    @Test
+    void anEmptyCachedObject_thatGetsAPageBeforeItsEnd_stays() {
+      VmObject o = cached(false);
+      whileItsEndWaits(o, bed.objects::dropEmptyCached, () -> {
+        VmPage m = bed.pages.alloc(o, 0, AllocClass.INTERRUPT);
+        assertThat(m).isNotNull();
+        bed.pages.zeroFill(m);
+        m.setValid(VmPage.ALL_CHUNKS);
+        bed.queues.activate(m);
+        bed.pages.wakeup(m);
+      });
+      assertThat(o.isDead()).isFalse();
+      assertThat(bed.objects.cachedCount()).isEqualTo(1);
+      bed.objects.trimCache(0);
       allGone();
     }
 
