@@ -636,7 +636,12 @@ final class PageoutScanTest {
         v.unlock();
       });
       bed.until("the other holds V", held::get);
+      bed.locked(file, () -> file.setWriteable(true));
+      leaveFree(MIN);
+      scan.scan();
+      assertThat(relief.syncs).as("at the minimum").isZero();
       leaveFree(MIN - 1);
+      bed.locked(file, () -> file.setWriteable(false));
       scan.scan();
       assertThat(relief.syncs).as("a file that nobody stores to").isZero();
       bed.locked(file, () -> file.setWriteable(true));
