@@ -1,7 +1,6 @@
 package dev.faultline.vm.pageout;
 
 import dev.faultline.vm.base.Event;
-import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.pager.VnodePager;
@@ -50,7 +49,7 @@ final class SyncDaemon {
     List<Vnode> written = new ArrayList<>();
     files.objects().forEach(
         o -> {
-          if (o.type() == ObjectType.VNODE && o.isWriteable() && o.handle() instanceof Vnode v) {
+          if (o.isWriteable() && o.handle() instanceof Vnode v) { // files' objects alone have such a handle
             written.add(v);
           }
         });

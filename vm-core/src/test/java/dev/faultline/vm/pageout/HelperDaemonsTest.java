@@ -11,6 +11,7 @@ import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.pager.Vnode;
 import dev.faultline.vm.proc.CallResult;
 import dev.faultline.vm.proc.ProcThread;
@@ -160,6 +161,43 @@ final class HelperDaemonsTest {
         kernel.close();
       }
     }
+  }
+
+  /** What nobody has stored to since it was clean is passed over; and no file is kept longer than its turn takes. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void syncDaemon_choosesFilesThatAreStoredTo_andKeepsNone(Mode mode) {
+    boot(mode, 64, DaemonOptions.NONE);
+    Vnode stored = kernel.call("create", () -> kernel.volume().create("stored", PAGE, 1));
+    Vnode read = kernel.call("create", () -> kernel.volume().create("read", PAGE, 2));
+    HelperDaemons own = new HelperDaemons(
+        kernel.domain(), new MapTrimmer(kernel.pages()), kernel.vnodePager(), kernel.processes(), DaemonOptions.NONE);
+    int[] references = new int[2];
+    run(t -> {
+      kernel.processes().systemCalls().memory().mmapFile(t, AT, PAGE, RW, true, stored, 0);
+      kernel.processes().systemCalls().memory().mmapFile(t, AT + PAGE, PAGE, VmProt.READ, true, read, 0);
+      assertThat(t.access().store(AT, 4711)).isEqualTo(CallResult.OK);
+      assertThat(t.access().load(AT + PAGE)).isEqualTo(CallResult.OK);
+      t.inKernel(own::requestSync);
+      until(() -> kernel.domain().events(Event.SYNCS.ordinal()) > 0);
+      t.inKernel(() -> {
+        references[0] = references(stored);
+        references[1] = references(read);
+      });
+    });
+    kernel.domain().strands().attach("test");
+    own.shutdown();
+    kernel.domain().strands().detach();
+    assertThat((long) kernel.call("look", () -> onDisk(stored))).isEqualTo(4711);
+    assertThat(kernel.events(Event.SYNCS)).isEqualTo(1);
+    assertThat(references).as("its mapping's").containsExactly(1, 1);
+  }
+
+  private int references(Vnode v) {
+    VmObject o = kernel.vnodePager().liveObjectOf(v);
+    int others = o.refCount() - 1;
+    o.deallocate();
+    return others;
   }
 
   private long onDisk(Vnode file) {
