@@ -3,6 +3,7 @@ package dev.faultline.vm.detect;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.faultline.hw.DiskProfile;
+import dev.faultline.hw.DiskRequest;
 import dev.faultline.hw.MachineConfig;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.ThreadStrands;
@@ -15,6 +16,7 @@ import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.page.FreeList;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pager.Vnode;
+import dev.faultline.vm.sync.Channel;
 import dev.faultline.vm.sync.InterruptContext;
 import dev.faultline.vm.sync.KThread;
 import dev.faultline.vm.sync.MapLock;
@@ -220,6 +222,73 @@ final class HangDetectorTest {
     assertThat(d.look(System.nanoTime())).isNull();
     go.countDown();
     assertThat(awaitFinding(d, Duration.ofSeconds(10)).message()).startsWith("I-58 all threads wait");
+  }
+
+  /** Who waits for a processor gets one, though a snapshot may see nobody who has any. */
+  @Test
+  void look_threadThatWaitsForAProcessor_isNotReported() {
+    Kernel k = boot(Mode.FIXED);
+    AtomicBoolean done = new AtomicBoolean();
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(never, null, "lost"));
+    start(k, 4, () -> {
+      KThread.current().awaitsCpu(true);
+      while (!done.get()) {
+        Strand.current().parkNanos(1_000_000);
+      }
+      KThread.current().awaitsCpu(false);
+    });
+    Awaitility.await().pollInSameThread().until(() -> WaitForGraph.of(k.domain()).waits().size() == 2);
+    assertNothingFound(k);
+    done.set(true);
+  }
+
+  /** A channel that does something as a snapshot comes to it. */
+  private static final class Watched implements Channel {
+    volatile Runnable onLook = () -> {};
+
+    @Override
+    public int channelNumber() {
+      return 79;
+    }
+
+    @Override
+    public String toString() {
+      onLook.run();
+      return "a transfer";
+    }
+  }
+
+  /** A transfer ends while the snapshot is taken, which misses whom it wakes: the disk was busy before. */
+  @Test
+  void look_transferThatEndsDuringTheSnapshot_isNoHang() {
+    Kernel k = boot(Mode.FIXED);
+    Watched transfer = new Watched();
+    AtomicBoolean end = new AtomicBoolean();
+    DiskRequest r = new DiskRequest();
+    r.write = true;
+    r.blockCount = 8;
+    r.frames = new int[] {5};
+    r.frameCount = 1;
+    r.callback = () -> {
+      while (!end.get()) {
+        Strand.current().parkNanos(100_000);
+      }
+    };
+    k.run("submit", () -> k.machine().disk().submit(r));
+    start(k, 3, () -> k.domain().sleepQueues().sleepOn(transfer, null, "biowait"));
+    Awaitility.await().pollInSameThread().until(() -> WaitForGraph.of(k.domain()).waits().size() == 1);
+    HangDetector d = new HangDetector(k, () -> 0);
+    assertThat(d.look(System.nanoTime())).isNull();
+    transfer.onLook = () -> {
+      end.set(true);
+      while (!k.machine().disk().idle()) {
+        Strand.current().parkNanos(100_000);
+      }
+    };
+    while (!end.get()) {
+      assertThat(d.look(System.nanoTime())).isNull();
+    }
+    k.run("end", () -> k.domain().sleepQueues().wakeup(transfer));
   }
 
   @ParameterizedTest
