@@ -223,7 +223,7 @@ final class ProcessSwap {
     if (u != null) {
       t.actFor(p.thread); // it waits in comeBack, so it has one
       ok = u.wire();
-      t.actFor(null);
+      t.actFor(null); // only so that it keeps no dead thread: nothing else that proc0 waits for can be ended by a kill
     }
     kinship.lock.lock();
     try {

@@ -10,8 +10,10 @@ import dev.faultline.vm.base.DaemonOptions;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.page.ResidentPages.AllocationFaults;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /** A small machine with processes, for tests of this package. */
 final class ProcessWorld implements AutoCloseable {
@@ -32,11 +34,17 @@ final class ProcessWorld implements AutoCloseable {
   }
 
   ProcessWorld(Mode mode, int cpus, int frames, DaemonOptions daemons) {
+    this(mode, cpus, frames, daemons, null);
+  }
+
+  /** As the others, and {@code refuses} says which allocations fail. */
+  ProcessWorld(Mode mode, int cpus, int frames, DaemonOptions daemons, @Nullable AllocationFaults refuses) {
     MachineConfig machine =
         MachineConfig.builder().cpus(cpus).frames(frames).deviceFrames(4).diskBlocks(8L * (64 + 32))
             .tickNanos(1_000_000).build();
     KernelConfig config =
-        KernelConfig.builder(machine).mode(mode).swapPages(64).witness(true).daemons(daemons).build();
+        KernelConfig.builder(machine).mode(mode).swapPages(64).witness(true).daemons(daemons)
+            .allocationFaults(refuses).build();
     kernel = new Kernel(config, STRANDS);
     processes = kernel.processes();
     calls = processes.systemCalls();

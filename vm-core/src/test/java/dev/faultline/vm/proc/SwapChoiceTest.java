@@ -111,6 +111,31 @@ final class SwapChoiceTest {
     }
   }
 
+  private static long now(ProcessWorld w) {
+    return w.kernel.machine().clock().now();
+  }
+
+  /** P_SLPTIME and P_SWTIME in one: since when it sleeps, and once it is out, since when it is out. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void since_isWhenTheSleepBegan_andThenWhenTheProcessWent(Mode mode) {
+    try (ProcessWorld w = new ProcessWorld(mode, 2, 128, SWAPPING)) {
+      w.start(1, t -> {
+        until(() -> now(w) >= 5);
+        w.calls.life().sleep(t, 2_000_000);
+      });
+      until(() -> w.processes.sleeping() == 1);
+      Process p = process(w, 1);
+      long slept = p.since;
+      assertThat(slept).isGreaterThanOrEqualTo(5);
+      until(() -> now(w) > slept);
+      swapOut(w);
+      assertThat(p.since).isGreaterThan(slept);
+      w.kernel.run("stop", w.processes::stop);
+      w.awaitEnd();
+    }
+  }
+
   /** Writes a u-area to swap and frees its pages. */
   private static void pageOut(ProcessWorld w, Process p) {
     PageoutClean cleaner = new PageoutClean(w.kernel.objects());
@@ -226,32 +251,167 @@ final class SwapChoiceTest {
 
   private static void wakesOnItsWayOut(Mode mode, boolean killed) {
     try (ProcessWorld w = new ProcessWorld(mode, 2, 128, SWAPPING)) {
-      AtomicBoolean awake = new AtomicBoolean();
-      w.start(1, t -> {
-        CallResult r = w.calls.life().sleep(t, killed ? 1_000_000 : 300);
-        awake.set(r == CallResult.OK);
-        w.calls.life().exit(t);
-      });
-      until(() -> w.processes.sleeping() == 1);
-      Process p = process(w, 1);
+      Sleeper s = new Sleeper(w);
       NamedChannel go = new NamedChannel("go", 9);
-      holdUArea(w, p, go);
+      holdUArea(w, s.process, go);
       Kernel k = w.kernel;
       Strand daemon = k.domain().strands().start("vmdaemon", () -> swapOut(w));
-      until(() -> sleeps(w, "vmdaemon", "thrd_write"));
-      if (killed) {
-        k.run("kill", () -> assertThat(w.processes.killLargest()).isTrue());
+      try {
+        until(() -> sleeps(w, "vmdaemon", "thrd_write"));
+        if (killed) {
+          s.kill();
+        } else {
+          s.wake();
+        }
+        until(() -> sleeps(w, "pid 1", "swapin"));
+        until(() -> sleeps(w, "swapper", "idle")); // kicked, it has seen that nothing is to be done yet
+        assertThat(w.processes.live()).isEqualTo(2);
+      } finally {
+        k.run("go", () -> k.domain().sleepQueues().wakeup(go));
       }
-      until(() -> sleeps(w, "pid 1", "swapin"));
-      assertThat(w.processes.live()).isEqualTo(1);
-      k.run("go", () -> k.domain().sleepQueues().wakeup(go));
-      w.awaitEnd();
+      until(() -> w.processes.live() == 1);
       k.domain().strands().attach("test");
       k.domain().strands().join(daemon);
       k.domain().strands().detach();
-      assertThat(awake.get()).isEqualTo(!killed);
+      assertThat(s.result).isEqualTo(killed ? CallResult.SIGKILL : CallResult.OK);
       assertThat(w.events(Event.PROC_SWAPOUT)).isEqualTo(1);
       assertThat(w.events(Event.PROC_SWAPIN)).isEqualTo(killed ? 0 : 1);
+      assertThat(s.process.wantsIn).isFalse();
+      assertThat(s.process.holder()).as("who is to bring it in").isNull();
+      s.end();
+    }
+  }
+
+  /** A process that sleeps, and another one that can wake it. */
+  private static final class Sleeper {
+    private final ProcessWorld w;
+    private final AtomicBoolean woken = new AtomicBoolean();
+    private final AtomicBoolean end = new AtomicBoolean();
+    private final Process process;
+    private volatile CallResult result; // the sleep's
+
+    Sleeper(ProcessWorld w) {
+      this.w = w;
+      Barrier b = w.processes.barrier("b", 2);
+      w.start(2, t -> {
+        until(() -> woken.get() || end.get()); // in user mode: not all processes wait
+        if (woken.get()) {
+          w.calls.life().barrier(t, b);
+        }
+        until(end::get);
+        w.calls.life().exit(t);
+      });
+      w.start(1, t -> {
+        w.map(t, 0x10000, false);
+        t.access().store(0x10000, 7); // it is the larger of the two
+        result = w.calls.life().barrier(t, b);
+        w.calls.life().exit(t);
+      });
+      until(() -> b.waiting.size() == 1);
+      process = process(w, 1);
+    }
+
+    /** Swaps it out, and writes its u-area to the disk. */
+    void out() {
+      swapOut(w);
+      assertThat(process.isInMemory()).isFalse();
+      pageOut(w, process);
+    }
+
+    /** Wakes it; where it is swapped out, it is to be brought in. */
+    void wake() {
+      woken.set(true);
+    }
+
+    void kill() {
+      w.kernel.run("kill", () -> assertThat(w.processes.killLargest()).isTrue());
+      assertThat(w.processes.killedForMemory()).containsExactly(process);
+    }
+
+    void end() {
+      end.set(true);
+      w.awaitEnd();
+    }
+  }
+
+  /** One that is killed while the swapper brings it in does not go before its u-area is nobody's. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void whoIsKilledOnItsWayIn_waitsForIt_andEnds(Mode mode) {
+    try (ProcessWorld w = new ProcessWorld(mode, 2, 64, SWAPPING)) {
+      Sleeper s = new Sleeper(w);
+      s.out();
+      NamedChannel go = new NamedChannel("go", 9);
+      holdUArea(w, s.process, go);
+      try {
+        s.wake();
+        until(() -> sleeps(w, "swapper", "thrd_write"));
+        long turn = turn(w, "pid 1");
+        s.kill();
+        until(() -> turn(w, "pid 1") > turn && sleeps(w, "pid 1", "swapin"));
+      } finally {
+        w.kernel.run("go", () -> w.kernel.domain().sleepQueues().wakeup(go));
+      }
+      until(() -> w.processes.live() == 1);
+      s.end();
+    }
+  }
+
+  /** Returns which of a thread's sleeps is its latest. */
+  private static long turn(ProcessWorld w, String name) {
+    long[] turn = new long[1];
+    w.kernel.run("look", () -> w.kernel.domain().forEachThread(
+        t -> turn[0] = t.name().equals(name) ? t.sleepCount() : turn[0]));
+    return turn[0];
+  }
+
+  /** What the swapper waits for memory for, it waits for no longer than who needs it lives. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void whoIsKilledOnItsWayIn_endsTheSwappersWaitForMemory(Mode mode) {
+    AtomicBoolean refuse = new AtomicBoolean();
+    try (ProcessWorld w = new ProcessWorld(mode, 2, 64, SWAPPING, (t, c) -> refuse.get())) {
+      Sleeper s = new Sleeper(w);
+      s.out();
+      refuse.set(true);
+      try {
+        s.wake();
+        until(() -> sleeps(w, "swapper", "vmwait"));
+        s.kill();
+        until(() -> w.processes.live() == 1);
+        assertThat(w.events(Event.PROC_SWAPIN)).isZero();
+      } finally {
+        refuse.set(false);
+      }
+      s.end();
+    }
+  }
+
+  /** A fork that is killed while it waits for memory for the child's u-area makes no child. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void whoIsKilledOverAChildsUArea_hasNoChild(Mode mode) {
+    AtomicBoolean refuse = new AtomicBoolean();
+    AtomicBoolean born = new AtomicBoolean();
+    try (ProcessWorld w = new ProcessWorld(mode, 2, 64, SWAPPING, (t, c) -> refuse.get())) {
+      w.start(1, t -> {
+        refuse.set(true);
+        w.calls.life().fork(t, 2, c -> {
+          born.set(true);
+          w.calls.life().exit(c);
+        });
+        w.calls.life().exit(t);
+      });
+      try {
+        until(() -> sleeps(w, "pid 1", "vmwait"));
+        w.kernel.run("kill", () -> assertThat(w.processes.killLargest()).isTrue());
+        w.awaitEnd();
+      } finally {
+        refuse.set(false);
+      }
+      assertThat(born).isFalse();
+      assertThat(w.events(Event.FORKS)).isZero();
+      assertThat(w.kernel.pages().queues().wireCount()).as("wired pages left").isZero();
     }
   }
 }
