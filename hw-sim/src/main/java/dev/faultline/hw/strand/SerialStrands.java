@@ -18,8 +18,8 @@ public final class SerialStrands extends Strands implements AutoCloseable {
   private final @Nullable BiConsumer<Strand, Throwable> onDeath; // (C)
   private int numbers; // guarded by turn's lock
 
-  SerialStrands(Executor threads, long seed, int burstMax, boolean underLocks) {
-    this(new Turn(threads, seed, burstMax, underLocks), null);
+  SerialStrands(Executor threads, long seed, int burstMax, boolean underLocks, long patienceNanos) {
+    this(new Turn(threads, seed, burstMax, underLocks, patienceNanos), null);
   }
 
   private SerialStrands(Turn turn, @Nullable BiConsumer<Strand, Throwable> onDeath) {

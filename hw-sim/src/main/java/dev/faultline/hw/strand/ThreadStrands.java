@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * <p>One instance may serve any number of worlds at once; see {@link #world}.
  */
 public final class ThreadStrands extends Strands {
+  private static final long PATIENCE_NANOS = 30_000_000_000L; // far longer than any host takes from step to step
   private static final long IDLE_SECONDS = 10;
   private static final int SPIN_TURNS = 100; // pauses that only hint; then the host's scheduler is asked
   // yields; then short naps, as the strand waited for may need this very processor
@@ -60,7 +61,17 @@ public final class ThreadStrands extends Strands {
    * @param underLocks whether a strand may lose the turn while it holds a lock
    */
   public SerialStrands serial(long seed, int burstMax, boolean underLocks) {
-    return new SerialStrands(pool, seed, burstMax, underLocks);
+    return serial(seed, burstMax, underLocks, PATIENCE_NANOS);
+  }
+
+  /**
+   * As {@link #serial(long, int, boolean)}.
+   *
+   * @param patienceNanos host time that a strand may have the turn and make no step, before whoever is attached and
+   *     waits throws {@link Standstill}
+   */
+  SerialStrands serial(long seed, int burstMax, boolean underLocks, long patienceNanos) {
+    return new SerialStrands(pool, seed, burstMax, underLocks, patienceNanos);
   }
 
   /**

@@ -44,12 +44,12 @@ final class Turn {
   private static final long PAUSE_NANOS = 100;
   private static final long PAUSE_LONG_NANOS = 50_000;
 
-  private static final long LOOK_NANOS = 1_000_000_000; // the host's
-  private static final int LOOKS = 30; // without a step in between
+  private static final int LOOKS = 30; // without a step in between, within the patience
 
   private final Executor threads; // (C)
   private final int burstBits; // (C)
   private final boolean underLocks; // (C)
+  private final long patienceNanos; // (C) the host's
   private final SplittableRandom random; // the holder's
   private int burst; // the holder's: steps left
   private final AtomicLong now = new AtomicLong(); // (A) the holder's to write; opaque
@@ -78,12 +78,13 @@ final class Turn {
     }
   }
 
-  Turn(Executor threads, long seed, int burstMax, boolean underLocks) {
+  Turn(Executor threads, long seed, int burstMax, boolean underLocks, long patienceNanos) {
     if (burstMax < 1) {
       throw new IllegalArgumentException("bursts of " + burstMax + " steps: expected 1 or more");
     }
     this.threads = threads;
     this.underLocks = underLocks;
+    this.patienceNanos = patienceNanos;
     burstBits = Integer.SIZE - 1 - Integer.numberOfLeadingZeros(burstMax);
     random = new SplittableRandom(seed);
   }
@@ -236,7 +237,7 @@ final class Turn {
     long seen = -1;
     int looks = 0;
     while (holder != me && !escaped) {
-      LockSupport.parkNanos(this, LOOK_NANOS);
+      LockSupport.parkNanos(this, patienceNanos / LOOKS);
       me.keepInterrupt();
       long time = now();
       looks = time == seen ? looks + 1 : 0;
@@ -250,7 +251,7 @@ final class Turn {
         } finally {
           lock.unlock();
         }
-        throw new Standstill(runaway + " has made no step for " + LOOKS + " s" + where(runaway));
+        throw new Standstill(runaway + " has made no step for " + patienceNanos / 1_000_000 + " ms" + where(runaway));
       }
     }
   }

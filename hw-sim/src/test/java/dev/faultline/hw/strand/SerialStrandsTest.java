@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
@@ -201,6 +204,65 @@ final class SerialStrandsTest {
     first.acquire(mine);
     mine.parkNanos(MILLI);
     second.acquire(mine);
+  }
+
+  /** Gives the test's thread a supply that soon loses its patience with who makes no step. */
+  private void beginImpatiently(long patienceNanos) {
+    end();
+    strands = POOL.serial(1, 8, true, patienceNanos);
+    me = strands.attach("test");
+  }
+
+  /**
+   * A strand that keeps the turn and makes no step is told of, where it is, to who waits; then all is over. Back at
+   * a schedule point, it unwinds.
+   */
+  @Test
+  void aRunaway_isThrown_toWhoWaits_andUnwindsOnceItIsBack() throws Exception {
+    beginImpatiently(300 * MILLI);
+    AtomicBoolean back = new AtomicBoolean();
+    CountDownLatch gone = new CountDownLatch(1);
+    List<String> log = Collections.synchronizedList(new ArrayList<>());
+    Strand waiter = strands.start("waiter", () -> {
+      Strand.current().park();
+      log.add("waiter ran");
+    });
+    strands.start("runaway", () -> {
+      try {
+        waiter.unpark();
+        while (!back.get()) {
+          Thread.onSpinWait();
+        }
+        Strand.current().point(StepKind.ATOMIC, null);
+        log.add("runaway went on");
+      } finally {
+        gone.countDown();
+      }
+    });
+    assertThatThrownBy(() -> strands.join(waiter)).isInstanceOf(Standstill.class)
+        .hasMessageMatching("(?s)runaway#2 has made no step for 300 ms: at .*SerialStrandsTest.*");
+    me.point(StepKind.ATOMIC, null); // goes on without the turn, to report
+    me.parkNanos(MILLI);
+    assertThatThrownBy(me::park).isInstanceOf(Standstill.class).hasMessageContaining("nobody runs any more");
+    assertThatThrownBy(() -> strands.start("late", () -> {})).isSameAs(Unwind.NOW);
+    strands.detach();
+    strands.close();
+    back.set(true);
+    assertThat(gone.await(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(log).isEmpty();
+  }
+
+  /** Long waits are no matter, as long as somebody makes steps. */
+  @Test
+  void whoMakesSteps_isNoRunaway_howeverLongItTakes() {
+    beginImpatiently(1000 * MILLI);
+    long began = System.nanoTime();
+    Strand busy = strands.start("busy", () -> {
+      while (System.nanoTime() - began < 2000 * MILLI) {
+        Strand.current().point(StepKind.ATOMIC, null);
+      }
+    });
+    assertThat(strands.join(busy, Long.MAX_VALUE)).isTrue();
   }
 
   @Test
