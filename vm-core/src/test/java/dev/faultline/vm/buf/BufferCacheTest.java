@@ -4,7 +4,10 @@ import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.faultline.hw.DiskProfile;
 import dev.faultline.hw.FaultMode;
+import dev.faultline.hw.PageTable;
+import dev.faultline.hw.Pte;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
@@ -19,6 +22,7 @@ import dev.faultline.vm.sync.KThread;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -32,6 +36,9 @@ final class BufferCacheTest {
   private static final int PAGE = 64;
   private static final long SEED = 5;
   private static final int DISK = 64 * 8; // first block of the first file
+
+  private static final DiskProfile SLOW =
+      new DiskProfile("slow", 300_000_000, 0, 0, 0, 1, DiskProfile.Order.FIFO, false);
 
   private World w;
   private Vnode v;
@@ -159,6 +166,7 @@ final class BufferCacheTest {
     VmPage m = page(1);
     assertThat(m.valid()).isEqualTo(1);
     assertThat(m.dirty()).isEqualTo(1);
+    assertThat(m.isReferenced()).isTrue();
     assertThat(o.isWriteable()).isTrue();
     assertThat(delayed()).isEqualTo(1);
     assertThat(disk(PAGE)).isEqualTo(original(PAGE));
@@ -358,6 +366,29 @@ final class BufferCacheTest {
     assertThat(disk(16)).isEqualTo(3);
   }
 
+  @Test
+  void failedRead_keepsABufferThatHasSomethingToWrite() {
+    boot(World.builder().buffers(4, 8), 4 * PAGE);
+    write(0, 7);
+    w.kernel().machine().disk().fail(DISK, 8, FaultMode.STICKY_READ);
+    assertThat(read(8, new long[1])).isEqualTo(Outcome.IO_ERROR);
+    w.kernel().machine().disk().clearFaults();
+    assertThat(delayed()).isEqualTo(1);
+    assertThat(flush()).isTrue();
+    assertThat(disk(0)).isEqualTo(7);
+  }
+
+  @Test
+  void sync_ofAllFiles_saysWhetherAnyWriteFailed() {
+    boot(World.builder(), 4 * PAGE);
+    write(16, 3);
+    write(PAGE, 4);
+    w.kernel().machine().disk().fail(DISK, 8, FaultMode.TRANSIENT_WRITE);
+    assertThat((boolean) w.inKernel(() -> w.kernel().buffers().sync())).isFalse();
+    assertThat(disk(PAGE)).isEqualTo(4);
+    assertThat((boolean) w.inKernel(() -> w.kernel().buffers().sync())).as("nothing is delayed any more").isTrue();
+  }
+
   // ------------------------------------------------------------------------------------------------- reuse and waiting
 
   @ParameterizedTest
@@ -374,6 +405,32 @@ final class BufferCacheTest {
       assertThat(readWord(i * (long) PAGE + 16)).isEqualTo(200 + i);
       assertThat(readWord(i * (long) PAGE)).isEqualTo(original(i * (long) PAGE));
     }
+  }
+
+  @Test
+  void reuse_takesWhatWasUsedLongestAgo_ofThoseWithNothingToWrite() {
+    boot(World.builder().buffers(3, 2), 6 * PAGE);
+    write(0, 1); // delayed
+    readWord(PAGE);
+    readWord(2 * PAGE);
+    readWord(PAGE);
+    readWord(3 * PAGE);
+    assertThat(page(0).bmapped()).as("has something to write").isEqualTo(1);
+    assertThat(page(1).bmapped()).as("was used since").isEqualTo(1);
+    assertThat(page(2).bmapped()).isZero();
+    assertThat(delayed()).isEqualTo(1);
+  }
+
+  /** Rather than start another write, who needs a buffer waits for one that is being written. */
+  @Test
+  void reuse_waitsForAWriteUnderWay_beforeItStartsOne() {
+    boot(World.builder().buffers(2, 2).disk(SLOW), 4 * PAGE);
+    write(PAGE, 3); // delayed
+    write(0, 1, 2); // a whole block: on its way
+    write(2 * PAGE, 4);
+    assertThat(page(0).bmapped()).isZero();
+    assertThat(page(1).bmapped()).isEqualTo(1);
+    assertThat(delayed()).isEqualTo(2);
   }
 
   @Test
@@ -446,6 +503,66 @@ final class BufferCacheTest {
     assertThat(inUse()).isZero();
     refuse.set(false);
     assertThat(readWord(0)).isEqualTo(original(0));
+  }
+
+  /** In UP mode nobody else frees anything between the refusal and the look. */
+  @Test
+  void noMemory_forTheSecondPage_leavesWhatTheBufferHas_andItsOwnFreesAreNoNews() {
+    AtomicInteger left = new AtomicInteger(Integer.MAX_VALUE);
+    boot(World.builder().mode(Mode.UP).buffers(2, 16).allocationFaults((t, c) -> left.decrementAndGet() < 0), 4 * PAGE);
+    readWord(0); // the first page alone
+    left.set(0);
+    assertThat(read(PAGE, new long[1])).isEqualTo(Outcome.NO_MEMORY);
+    assertThat(page(0).bmapped()).isEqualTo(1);
+    assertThat(inUse()).isEqualTo(1);
+    left.set(1);
+    w.inKernel(() -> {
+      assertThat(readHere(3 * PAGE, new long[1])).isEqualTo(Outcome.NO_MEMORY);
+      assertThat(KThread.current().memoryGen).isEqualTo(w.kernel().pages().freeList().generation());
+    });
+    assertThat(page(2)).as("made for nothing").isNull();
+    left.set(Integer.MAX_VALUE);
+  }
+
+  @Test
+  void flush_waitsForWritesThatOthersStarted() {
+    boot(World.builder().buffers(4, 2).disk(SLOW), 4 * PAGE);
+    write(0, 1, 2); // a whole block: on its way
+    assertThat(flush()).isTrue();
+    assertThat(disk(8)).isEqualTo(2);
+  }
+
+  /** Sets bits of a translation, as a processor does. */
+  private void mark(Space s, int page, long bits) {
+    w.inKernel(() -> {
+      PageTable t = s.vmspace().pmap().table();
+      t.leaf(s.at(page)).getAndBitwiseOr(t.index(s.at(page)), bits);
+    });
+  }
+
+  @Test
+  void release_seesWhatProcessorsHaveNotedOfMappedPages() {
+    boot(World.builder(), 4 * PAGE);
+    Space s = w.space().mapFile(v, 0, 0, 3);
+    for (int i = 0; i < 3; i++) {
+      s.read(i);
+      readWord(i * (long) PAGE);
+      VmPage m = page(i);
+      w.inKernel(() -> {
+        o.lock.lock();
+        m.setReferenced(false);
+        o.lock.unlock();
+      });
+    }
+    mark(s, 0, Pte.R);
+    mark(s, 1, Pte.M);
+    w.inKernel(() -> w.kernel().buffers().release(9));
+    assertThat(page(0).isActive()).isTrue();
+    assertThat(page(0).isReferenced()).isTrue();
+    assertThat(page(1).isActive()).isTrue();
+    assertThat(page(1).dirty()).isNotZero();
+    assertThat(s.vmspace().pmap().extract(s.at(1))).as("still mapped").isNotNegative();
+    assertThat(page(2).isCached()).isTrue();
   }
 
   @Test
