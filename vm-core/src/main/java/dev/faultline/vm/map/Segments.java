@@ -136,7 +136,7 @@ public final class Segments {
    * @return whether the fault may be handled; false if the stack would grow beyond its limit, or over something mapped
    */
   public boolean growStack(long va, long limitBytes) {
-    if (va < stackMin || va >= stackTop || va >= stackBottom()) {
+    if (va < stackMin || va >= stackTop || va >= stackBottom()) { // below, nothing can be added: only spares M
       return true;
     }
     map.lockWrite();

@@ -85,7 +85,7 @@ public final class SegmentCalls {
     }
     p.setLimits(p.limits().with(which, Math.min(soft, ceiling), newHard));
     if (which == Limit.RSS) {
-      p.setResidentLimit(soft == ResourceLimits.INFINITY ? -1 : (int) Math.min(soft / pageSize, Integer.MAX_VALUE));
+      p.setResidentLimit((int) Math.min(soft / pageSize, Integer.MAX_VALUE)); // as many as any machine has: no limit
     }
     return CallResult.OK;
   }

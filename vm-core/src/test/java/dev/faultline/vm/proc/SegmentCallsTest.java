@@ -7,6 +7,9 @@ import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.map.Segments;
 import dev.faultline.vm.proc.ResourceLimits.Limit;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -109,6 +112,9 @@ final class SegmentCallsTest {
       assertThat(limit(w, t, Limit.DATA, 0)).isEqualTo(CallResult.OK);
       assertThat(brk(w, t, PAGE)).as("less is always fine").isEqualTo(CallResult.OK);
       t.inKernel(() -> {
+        long max = t.process().vmspace().map().max();
+        assertThat(s.setBreak(max, Long.MAX_VALUE, false)).as("over the stack").isEqualTo(KernReturn.NO_SPACE);
+        assertThat(s.setBreak(max + 1, Long.MAX_VALUE, false)).isEqualTo(KernReturn.INVALID_ADDRESS);
         assertThat(s.setBreak(DATA + 2 * PAGE, 8 * PAGE, true)).as("swap full").isEqualTo(KernReturn.RESOURCE_SHORTAGE);
         assertThat(s.setBreak(DATA, 8 * PAGE, true)).as("less").isEqualTo(KernReturn.SUCCESS);
       });
@@ -170,6 +176,51 @@ final class SegmentCallsTest {
     });
   }
 
+  /** A window that ends before the limit does: so does the stack, a child's too. */
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void stack_endsWithItsWindow(Mode mode) {
+    long top = 0x40000000;
+    long min = top - 4 * PAGE;
+    run(mode, (w, t, s) -> {
+      t.inKernel(() -> {
+        s.setUp(DATA, min, top);
+        assertThat(s.growStack(top - PAGE, ResourceLimits.STACK_MAX)).isTrue();
+      });
+      assertThat(s.stackBottom()).as("no 128 K").isEqualTo(min);
+      assertThat(t.access().load(min)).isEqualTo(CallResult.OK);
+      assertThat(t.access().load(min - 8)).isEqualTo(CallResult.SIGSEGV);
+      List<CallResult> child = Collections.synchronizedList(new ArrayList<>());
+      assertThat(w.calls.life().fork(t, 2, c -> {
+        child.add(c.access().load(min));
+        child.add(c.access().load(min - 8));
+        w.calls.life().exit(c);
+      })).isEqualTo(CallResult.OK);
+      assertThat(w.calls.life().waitFor(t, t.lastChild())).isEqualTo(CallResult.OK);
+      assertThat(child).containsExactly(CallResult.OK, CallResult.SIGSEGV);
+    });
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
+  void watcher_isToldWhatComesAndGoes(Mode mode) {
+    Told told = new Told();
+    try (ProcessWorld w = new ProcessWorld(mode, 2)) {
+      w.processes.setWatcher(told);
+      w.runOne(t -> {
+        assertThat(w.calls.life().exec(t, IMAGE)).isEqualTo(CallResult.OK);
+        told.news();
+        assertThat(brk(w, t, 3 * PAGE)).isEqualTo(CallResult.OK);
+        assertThat(told.news()).containsExactly("anon 0x400000+0x3000");
+        assertThat(brk(w, t, 2 * PAGE + 1)).isEqualTo(CallResult.OK);
+        assertThat(brk(w, t, -1)).isEqualTo(CallResult.EINVAL);
+        assertThat(told.news()).isEmpty();
+        assertThat(brk(w, t, PAGE)).isEqualTo(CallResult.OK);
+        assertThat(told.news()).containsExactly("unmapped 0x401000+0x2000");
+      });
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(value = Mode.class, names = {"FIXED", "UP"})
   void stack_endsAtWhatTheProgramHasMapped(Mode mode) {
@@ -206,6 +257,12 @@ final class SegmentCallsTest {
       assertThat(w.calls.life().exec(t)).isEqualTo(CallResult.OK);
       assertThat(limit(w, t, Limit.STACK, PAGE)).isEqualTo(CallResult.OK);
       assertThat(t.access().load(TOP - 8)).as("a program without a stack").isEqualTo(CallResult.SIGSEGV);
+      assertThat(limit(w, t, Limit.STACK, 1 << 20)).isEqualTo(CallResult.OK);
+      for (int i = 0; i < 2; i++) {
+        assertThat(w.calls.life().exec(t, IMAGE)).isEqualTo(CallResult.OK);
+        assertThat(t.access().load(TOP - 8)).as("begun anew").isEqualTo(CallResult.OK);
+        assertThat(t.access().load(TOP - (1 << 19))).as("grown").isEqualTo(CallResult.OK);
+      }
     });
   }
 
