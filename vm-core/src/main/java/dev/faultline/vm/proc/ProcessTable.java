@@ -155,6 +155,14 @@ public final class ProcessTable implements ProcessWalker {
    */
   public ProcThread adopt(long pid, @Nullable Vmspace vmspace) {
     domain.strands().attach("pid " + pid);
+    return adoptHere(pid, vmspace);
+  }
+
+  /**
+   * Makes the calling strand, which is no kernel thread, the thread of a new process, as {@link #adopt} does: for who
+   * brings strands. It is to call {@link LifeCalls#exit} and then {@link ProcThread#end}.
+   */
+  public ProcThread adoptHere(long pid, @Nullable Vmspace vmspace) {
     KThread boot = new KThread(domain, "adopt", false);
     domain.token().enter();
     Process p = kinship.add(null, pid, vmspace == null ? newVmspace("pid " + pid) : vmspace, false, null);

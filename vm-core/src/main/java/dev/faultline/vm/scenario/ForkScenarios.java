@@ -4,6 +4,7 @@ import dev.faultline.vm.base.Inheritance;
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.object.Cleaner;
+import dev.faultline.vm.proc.CallResult;
 import java.util.List;
 
 /** Forks against what happens in the parent meanwhile; memory that goes on being shared; ends. */
@@ -14,8 +15,8 @@ final class ForkScenarios {
 
   static List<Scenario> all() {
     return List.of(
-        forkStore(), forkTouch(), forkFork(), forkMunmap(), forkWired(), forkWiredProtect(), shareMap(), shareCopy(),
-        exitExit(), exitChain(), chainFault(), chainSwap(), exitFault(), exitPagein());
+        forkStore(), forkTouch(), forkFork(), forkMunmap(), forkWired(), forkWiredProtect(), vforkStore(), shareMap(),
+        shareCopy(), exitExit(), exitChain(), chainFault(), chainSwap(), exitFault(), exitPagein());
   }
 
   private static Scenario forkStore() {
@@ -125,6 +126,35 @@ final class ForkScenarios {
                 w.expect("parent's page", s.get(P), 2);
                 new PageSteps(w).freeIfClean(child[0].object(P), 0);
                 w.expect("child's page under memory pressure", child[0].get(P), 1, 2);
+              });
+        });
+  }
+
+  private static Scenario vforkStore() {
+    return Scenario.of(
+        "vfork-store",
+        "The child of a vfork stores into the address space that it has from its parent while a third process with "
+            + "that address space loads: all see the store, and the address space outlives the child.",
+        "R41 I-36 I-57 I-61",
+        WorldShape.ofFrames(16),
+        w -> {
+          AddressSpace s = w.space("all").mapSwap(P, 1).set(P, 1);
+          CallResult[] result = new CallResult[1];
+          long[] seen = new long[2];
+          w.processActor(
+              "vfork",
+              s,
+              p -> {
+                result[0] = p.vfork(child -> child.store(P, 2));
+                seen[0] = p.load(P);
+              });
+          w.processActor("load", s, p -> seen[1] = p.load(P));
+          w.check(
+              () -> {
+                w.require(result[0] == CallResult.OK, "vfork: " + result[0]);
+                w.expect("what the parent sees", seen[0], 2);
+                w.expect("what the third process sees", seen[1], 1, 2);
+                w.expect("page", s.get(P), 2);
               });
         });
   }

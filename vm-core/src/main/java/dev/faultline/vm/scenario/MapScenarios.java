@@ -2,6 +2,7 @@ package dev.faultline.vm.scenario;
 
 import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.base.VmProt;
+import dev.faultline.vm.proc.CallResult;
 import java.util.List;
 
 /** Faults and accesses against changes of the map: unmapping, protection, wiring, replacement. */
@@ -12,9 +13,9 @@ final class MapScenarios {
 
   static List<Scenario> all() {
     return List.of(
-        faultMunmap(), munmapAccess(), munmapReuse(), munmapMunmap(), mapMap(), faultMprotect(), mprotectAccess(),
-        mprotectPagein(), munmapPagein(), remapPagein(), mlockFault(), munlockFault(), mlockMprotect(),
-        mlockMunmap(), mmapStore());
+        faultMunmap(), munmapAccess(), munmapReuse(), munmapMunmap(), munmapHole(), mapMap(), faultMprotect(),
+        mprotectAccess(), mprotectPagein(), munmapPagein(), remapPagein(), mlockFault(), munlockFault(),
+        mlockMprotect(), mlockMunmap(), mmapStore());
   }
 
   private static Scenario faultMunmap() {
@@ -98,6 +99,28 @@ final class MapScenarios {
           w.check(
               () -> {
                 w.expect("entries", s.vmspace().map().entryCount(), 0);
+                w.expect("frames in use", w.framesInUse(), 0);
+              });
+        });
+  }
+
+  private static Scenario munmapHole() {
+    return Scenario.of(
+        "munmap-hole",
+        "A process unmaps a range with a hole in it while another with the same address space stores behind the hole: "
+            + "nothing of the range stays.",
+        "D7T D16aT R26 I-34 I-41 I-53 I-63",
+        WorldShape.ofFrames(16),
+        w -> {
+          AddressSpace s = w.space("both").mapSwap(P, 1).set(P, 1).mapSwap(P + 2, 1);
+          CallResult[] result = new CallResult[1];
+          w.processActor("munmap", s, p -> result[0] = p.munmap(P, 3));
+          w.processActor("store", s, p -> p.store(P + 2, 2));
+          w.check(
+              () -> {
+                w.require(result[0] == CallResult.OK, "munmap of a range with a hole: " + result[0]);
+                w.require(s.read(P) == KernReturn.INVALID_ADDRESS, "page before the hole is there after munmap");
+                w.require(s.read(P + 2) == KernReturn.INVALID_ADDRESS, "page after the hole is there after munmap");
                 w.expect("frames in use", w.framesInUse(), 0);
               });
         });

@@ -1,34 +1,26 @@
 package dev.faultline.vm.scenario;
 
-import dev.faultline.hw.Cpu;
-import dev.faultline.vm.sync.KThread;
-import org.jspecify.annotations.Nullable;
-
 /** One of those who run at the same time in a scenario. The engine calls its three parts in order, on one strand. */
 public final class ScenarioActor {
-  private final ScenarioWorld world; // (C)
   private final String name; // (C)
-  private final @Nullable Cpu cpu; // (C)
+  private final Runnable prepare; // (C)
   private final Runnable body; // (C)
+  private final Runnable finish; // (C)
 
-  ScenarioActor(ScenarioWorld world, String name, @Nullable Cpu cpu, Runnable body) {
-    this.world = world;
+  ScenarioActor(String name, Runnable prepare, Runnable body, Runnable finish) {
     this.name = name;
-    this.cpu = cpu;
+    this.prepare = prepare;
     this.body = body;
+    this.finish = finish;
   }
 
   public String name() {
     return name;
   }
 
-  @Nullable Cpu cpu() {
-    return cpu;
-  }
-
   /** Makes the calling strand a kernel thread. */
   public void prepare() {
-    world.prepare(this);
+    prepare.run();
   }
 
   /** Does the actor's part. */
@@ -38,10 +30,7 @@ public final class ScenarioActor {
 
   /** Ends what {@link #prepare} began. */
   public void finish() {
-    if (cpu != null) {
-      cpu.context = null;
-    }
-    KThread.current().end();
+    finish.run();
   }
 
   @Override

@@ -32,8 +32,7 @@ public final class ScenarioWorld {
    * Implementation overview
    *
    * Who calls    The set-up's strand makes the world, the check's ends it; both alone. An actor's three parts run on
-   *              its
-   *              own strand: prepare makes it a kernel thread, so that the list of threads is no part of what is
+   *              its own strand: prepare makes it a kernel thread, so that the list of threads is no part of what is
    *              explored; finish unmakes it.
    * The end      settle first looks at the kernel at rest (all invariants, stale accesses, a strand's death), then runs
    *              the scenario's own check, ends the address spaces, looks again, and shuts down.
@@ -44,6 +43,7 @@ public final class ScenarioWorld {
   private final List<ScenarioActor> actors = new ArrayList<>(); // the set-up's
   private @Nullable Runnable check; // the set-up's
   private int cpusUsed;
+  private boolean processes; // who uses processors are processes
 
   /** Something that was not as it has to be. */
   public static final class Broken extends AssertionError {
@@ -167,20 +167,53 @@ public final class ScenarioWorld {
 
   /** Adds an actor without a processor. What it does of the kernel's, it does through {@link AddressSpace} and here. */
   public ScenarioWorld actor(String name, Runnable body) {
-    actors.add(new ScenarioActor(this, name, null, body));
+    actors.add(
+        new ScenarioActor(name, () -> new KThread(kernel.domain(), name, false), body, () -> KThread.current().end()));
     return this;
   }
 
   /** Adds an actor that runs user code in an address space, on a processor of its own. */
   public ScenarioWorld userActor(String name, AddressSpace space, UserCode code) {
+    Cpu cpu = kernel.machine().cpu(takeCpu(false));
+    cpu.switchTo(space.vmspace().pmap().table());
+    User user = new User(space, cpu);
+    actors.add(
+        new ScenarioActor(
+            name,
+            () -> cpu.context = new KThread(kernel.domain(), name, false),
+            () -> code.run(user),
+            () -> {
+              cpu.context = null;
+              KThread.current().end();
+            }));
+    return this;
+  }
+
+  private int takeCpu(boolean process) {
     if (cpusUsed == kernel.machine().cpus()) {
       throw new IllegalStateException("scenario has more users than processors");
     }
-    Cpu cpu = kernel.machine().cpu(cpusUsed++);
-    cpu.switchTo(space.vmspace().pmap().table());
-    User user = new User(space, cpu);
-    actors.add(new ScenarioActor(this, name, cpu, () -> code.run(user)));
+    if (cpusUsed > 0 && process != processes) {
+      throw new IllegalStateException("processors are the kernel's to give, or belong to actors: not both");
+    }
+    processes = process;
+    return cpusUsed++;
+  }
+
+  /**
+   * Adds an actor that is a process with a share in an address space. The kernel gives it a processor, so that no other
+   * actor may have one of its own.
+   */
+  public ScenarioWorld processActor(String name, AddressSpace space, ProcessCode code) {
+    takeCpu(true);
+    ScenarioProcess process = new ScenarioProcess(kernel, space, actors.size() + 1L);
+    actors.add(new ScenarioActor(name, process::begin, () -> code.run(process), process::end));
     return this;
+  }
+
+  /** What an actor that is a process does, or its child. */
+  public interface ProcessCode {
+    void run(ScenarioProcess process);
   }
 
   /** What a user actor does. */
@@ -277,14 +310,6 @@ public final class ScenarioWorld {
     List<String> wrong = inKernel(() -> new Invariants(parts).check());
     if (!wrong.isEmpty()) {
       throw new Broken(wrong.get(0) + (wrong.size() > 1 ? " (and " + (wrong.size() - 1) + " more)" : ""));
-    }
-  }
-
-  void prepare(ScenarioActor a) {
-    KThread t = new KThread(kernel.domain(), a.name(), false);
-    Cpu cpu = a.cpu();
-    if (cpu != null) {
-      cpu.context = t;
     }
   }
 

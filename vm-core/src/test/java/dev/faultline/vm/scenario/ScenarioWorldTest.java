@@ -63,6 +63,11 @@ class ScenarioWorldTest {
         w.userActor("user " + i, s, u -> {});
       }
     })).isInstanceOf(IllegalStateException.class).hasMessageContaining("more users than processors");
+    assertThatThrownBy(() -> play(w -> {
+      AddressSpace s = w.space("s");
+      w.userActor("user", s, u -> {});
+      w.processActor("process", s, p -> {});
+    })).isInstanceOf(IllegalStateException.class).hasMessageContaining("not both");
   }
 
   @Test
