@@ -1,5 +1,6 @@
 package dev.faultline.vm.scenario;
 
+import dev.faultline.vm.base.KernReturn;
 import dev.faultline.vm.object.Cleaner;
 import dev.faultline.vm.object.VmObject;
 import java.util.List;
@@ -13,7 +14,7 @@ final class MemoryScenarios {
   static List<Scenario> all() {
     return List.of(
         memoryWait(), memoryExit(), memoryDaemon(), memorySwapout(), daemonPageins(), cachedShort(),
-        cachedSteal(), cachedPartial());
+        cachedSteal(), cachedPartial(), cachedMunmap());
   }
 
   private static Scenario memoryWait() {
@@ -176,6 +177,38 @@ final class MemoryScenarios {
           w.actor("claim", () -> w.must(s.read(P)));
           w.actor("free", steps::freeCached);
           w.check(() -> w.expect("page", s.get(P), 1));
+        });
+  }
+
+  private static Scenario cachedMunmap() {
+    return Scenario.of(
+        "cached-munmap",
+        "The kernel has taken frames below the reserve when a page goes to the cache queue and is faulted on at once, "
+            + "while another thread unmaps it: who waits for memory keeps the page from nobody.",
+        "D14aT D14bT R6 R9 I-5 I-12 I-23 I-56",
+        WorldShape.ofFrames(16),
+        w -> {
+          AddressSpace s = w.space("both").mapSwap(P, 1).set(P, 1);
+          PageSteps steps = new PageSteps(w);
+          VmObject o = s.object(P);
+          steps.write(o, 0, Cleaner.How.FORCE);
+          int reserve = w.kernel().config().thresholds().freeReserved();
+          w.hoard(reserve);
+          w.kernelTakes(2); // with the page on the cache queue one less than the reserve is left
+          KernReturn[] result = new KernReturn[1];
+          w.actor(
+              "cache-fault",
+              () -> {
+                steps.cache(o, 0);
+                result[0] = s.read(P);
+              });
+          w.actor("munmap", () -> w.must(s.unmap(P, 1)));
+          w.check(
+              () -> {
+                boolean ok = result[0] == KernReturn.SUCCESS || result[0] == KernReturn.INVALID_ADDRESS;
+                w.require(ok, "fault: " + result[0]);
+                w.require(s.read(P) == KernReturn.INVALID_ADDRESS, "page is there after munmap");
+              });
         });
   }
 }

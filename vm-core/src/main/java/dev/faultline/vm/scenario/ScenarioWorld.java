@@ -13,6 +13,7 @@ import dev.faultline.vm.detect.Findings;
 import dev.faultline.vm.detect.Invariants;
 import dev.faultline.vm.detect.KernelParts;
 import dev.faultline.vm.fault.FaultProbe;
+import dev.faultline.vm.map.KernelMemory;
 import dev.faultline.vm.map.VmMap;
 import dev.faultline.vm.map.Vmspace;
 import dev.faultline.vm.pager.Vnode;
@@ -214,6 +215,17 @@ public final class ScenarioWorld {
   /** What an actor that is a process does, or its child. */
   public interface ProcessCode {
     void run(ScenarioProcess process);
+  }
+
+  /**
+   * Takes wired memory of the kernel's own, as an interrupt would: the last frame if need be, never waiting. Refused,
+   * the scenario is broken.
+   */
+  public void kernelTakes(int pages) {
+    KernelMemory memory = kernel.kernelMemory();
+    long bytes = (long) pages * kernel.config().machine().pageSize();
+    long at = inKernel(() -> memory.malloc(memory.kmemMap(), bytes, KernelMemory.MallocWait.NOWAIT));
+    require(at != KernelMemory.NONE, "no memory for the kernel");
   }
 
   /** What a user actor does. */

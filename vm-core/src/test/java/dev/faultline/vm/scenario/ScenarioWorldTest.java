@@ -68,6 +68,7 @@ class ScenarioWorldTest {
       w.userActor("user", s, u -> {});
       w.processActor("process", s, p -> {});
     })).isInstanceOf(IllegalStateException.class).hasMessageContaining("not both");
+    fails("no memory for the kernel", w -> w.kernelTakes(16 + 1));
   }
 
   @Test
