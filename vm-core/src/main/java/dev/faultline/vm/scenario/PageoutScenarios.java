@@ -1,6 +1,7 @@
 package dev.faultline.vm.scenario;
 
 import dev.faultline.vm.object.Cleaner;
+import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
 import java.util.List;
 
@@ -12,7 +13,7 @@ final class PageoutScenarios {
 
   static List<Scenario> all() {
     return List.of(
-        faultPageout(), cacheStore(), protectStore(), pageoutRefault(), twoPageins(), swapBothWays(),
+        faultPageout(), cacheStore(), protectStore(), pageoutRefault(), twoPageins(), pagerRelease(), swapBothWays(),
         swapReadahead(), pageoutDone(), pageoutExit(), pageoutCollapse(), swapError());
   }
 
@@ -126,6 +127,22 @@ final class PageoutScenarios {
           w.actor("fault-a", () -> w.must(s.read(P)));
           w.actor("fault-b", () -> w.must(s.read(P)));
           w.check(() -> w.expect("page", s.get(P), 1));
+        });
+  }
+
+  private static Scenario pagerRelease() {
+    return Scenario.of(
+        "pager-release",
+        "Two threads fault on a page of a pager that lets go of what it has brought, as none of the kernel's does: who "
+            + "called it looks again, and takes nothing that another has claimed.",
+        "D12aT D21T D22T D23T R15 I-9 I-12 I-15 I-60",
+        WorldShape.ofFrames(16),
+        w -> {
+          w.kernel().objects().setPager(ObjectType.SWAP, new ReleasingPager(w.kernel(), 7));
+          AddressSpace s = w.space("both").mapSwap(P, 1);
+          w.actor("fault-a", () -> w.must(s.write(P)));
+          w.actor("fault-b", () -> w.must(s.write(P)));
+          w.check(() -> w.expect("page", s.get(P), 7));
         });
   }
 
