@@ -44,9 +44,13 @@ final class MatrixTest {
     "memory-exit, H_UNCOND_WAIT",
     "msync-error, H_VNPUT_OK",
     "file-end-store, H_EOFTAIL",
-    "wired-file, H_STEALWIRED"
+    "wired-file, H_STEALWIRED",
+    "cached-munmap, H_CACHE_WAIT",
+    "pager-release, H_STEAL",
+    "munmap-hole, H_MUNMAP_HOLE",
+    "vfork-store, H_VFORK_COPY"
   })
-  void explorer_findsTwelve(String scenario, Defect d) throws InterruptedException {
+  void explorer_findsSixteen(String scenario, Defect d) throws InterruptedException {
     assertThat(run(new ExplorerCells(), scenario, Variant.of(d), Engine.EXPLORER).isFound()).isTrue();
     Cell second = Cell.of(scenario, Variant.of(d), Engine.EXPLORER).plus(State.NOTHING, 0, 0, null);
     assertThat(new ExplorerCells().run(second, MINUTE).isFound()).as("by sampling").isTrue();
@@ -61,9 +65,13 @@ final class MatrixTest {
     "swap-error, H_SWERR",
     "msync-error, H_VNPUT_OK",
     "file-end-store, H_EOFTAIL",
-    "wired-file, H_STEALWIRED"
+    "wired-file, H_STEALWIRED",
+    "cached-munmap, H_CACHE_WAIT",
+    "pager-release, H_STEAL",
+    "munmap-hole, H_MUNMAP_HOLE",
+    "vfork-store, H_VFORK_COPY"
   })
-  void stress_findsEight(String scenario, Defect d) throws InterruptedException {
+  void stress_findsTwelve(String scenario, Defect d) throws InterruptedException {
     assertThat(run(new StressCells(2), scenario, Variant.of(d), Engine.STRESS).isFound()).isTrue();
   }
 
@@ -79,9 +87,13 @@ final class MatrixTest {
     "swap-error, H_SWERR",
     "msync-error, H_VNPUT_OK",
     "file-end-store, H_EOFTAIL",
-    "wired-file, H_STEALWIRED"
+    "wired-file, H_STEALWIRED",
+    "cached-munmap, H_CACHE_WAIT",
+    "pager-release, H_STEAL",
+    "munmap-hole, H_MUNMAP_HOLE",
+    "vfork-store, H_VFORK_COPY"
   })
-  void jcstress_findsEleven(String scenario, Defect d) throws InterruptedException {
+  void jcstress_findsFifteen(String scenario, Defect d) throws InterruptedException {
     assertThat(run(new JcstressCells(), scenario, Variant.of(d), Engine.JCSTRESS).isFound()).isTrue();
   }
 

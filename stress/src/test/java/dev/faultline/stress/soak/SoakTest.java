@@ -14,6 +14,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @Timeout(300)
@@ -116,6 +117,20 @@ final class SoakTest {
     assertThat(f.message()).contains("a block counts as written that was not");
     assertThat(f.details().get("alone")).startsWith("./faultline stress swap-error --defect H-SWERR --seed ");
     assertThat(f.again()).isEqualTo("./faultline soak --seed 7 --world " + first + " --mode fixed --defect H-SWERR");
+  }
+
+  /** Switches that no program comes by, or that do no harm where it does. */
+  @ParameterizedTest
+  @CsvSource({
+    "cached-munmap, H_CACHE_WAIT, busy",
+    "pager-release, H_STEAL, I-1",
+    "munmap-hole, H_MUNMAP_HOLE, munmap of a range with a hole: EINVAL",
+    "vfork-store, H_VFORK_COPY, what the parent sees is 1"
+  })
+  void run_scenarioMadeForTheDefect_findsIt(String scenario, Defect d, String message) throws Exception {
+    Soak.Tally t = soak(worldOf(scenario), 1, List.of(Mode.FIXED), d);
+    assertThat(t.badWorlds()).isEqualTo(1);
+    assertThat(outcomes.get(0).findings().list().get(0).message()).contains(message);
   }
 
   private static int worldOf(String scenario) {
