@@ -71,7 +71,7 @@ public final class EventRings {
       }
     }
     if (oldest != null && rings.remove(oldest)) {
-      count.decrementAndGet();
+      count.decrementAndGet(); // for reports: without, as many rings would go, one for each that comes
     }
   }
 

@@ -154,10 +154,28 @@ final class TracerTest {
     for (int i = 0; i < 100; i++) {
       strands.attach("s" + i);
       t.event(TraceEvent.FREE, page);
-      t.ended();
+      if (i != 1) { // it may have more to tell
+        t.ended();
+      }
       strands.detach();
     }
-    assertThat(rings(t).trace().records()).extracting(TraceRecord::place).hasSize(64).contains(100L).doesNotContain(1L);
+    assertThat(rings(t).trace().records()).extracting(TraceRecord::place).hasSize(64).contains(2L, 100L)
+        .doesNotContain(1L, 3L);
+  }
+
+  @Test
+  void lanes_areInTheOrderOfTheStrands_whoeverBeganToRecord() {
+    Tracer t = new Tracer(TraceOptions.rings(4));
+    Strand first = strands.start("first", () -> {
+      Strand.current().park();
+      t.event(TraceEvent.FAULT_RETRY);
+    });
+    strands.attach("second");
+    t.event(TraceEvent.FAULT_RETRY);
+    strands.detach();
+    first.unpark();
+    strands.join(first);
+    assertThat(rings(t).trace().lanes()).extracting(Trace.Lane::name).containsExactly("first", "second");
   }
 
   @Test
