@@ -23,13 +23,12 @@ final class SpaceOracle implements SpaceWatcher {
    * Implementation overview
    *
    * Private      Pages by address in a tree of the space's own; a fork copies the tree, which is its snapshot. A
-   *              private mapping of a file
-   *              has no page there until it is copied: till then a load finds the file's word of the moment.
+   *              private mapping of a file has no page there until it is copied: till then a load finds the file's word
+   *              of the moment.
    * Copying      The kernel copies such a page at some instant between the trap of the store and the store. The trap
-   *              opens a window, during
-   *              which the file's page logs what changes; the store closes it and makes the copy of the present and the
-   *              logged values.
-   *              One window a space, as one access is under way at a time.
+   *              opens a window, during which the file's page logs what changes; the store closes it and makes the copy
+   *              of the present and the logged values. One window a space, as one access is under way at a time. Most
+   *              of what changes ranges or pages closes it first, which is why all of that is in one class.
    * Shared       Group and file pages: GroupModel, FileModel, each page under a lock of its own.
    */
   private final ContentOracle oracle; // (C)
@@ -360,8 +359,7 @@ final class SpaceOracle implements SpaceWatcher {
     judged = 0;
   }
 
-  // ------------------------------------------------------------------------------------------------ stores and
-  // refusals
+  // --------------------------------------------------------------------------------------------- stores and refusals
 
   @Override
   public void storeTrapped(long va) {

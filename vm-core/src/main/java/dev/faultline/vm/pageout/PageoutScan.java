@@ -24,11 +24,9 @@ final class PageoutScan {
    * Implementation overview
    *
    * Walking   Nobody saves a next page: each turn takes the head under Q and either moves it to another queue or
-   *           rotates it to the tail
-   *           (R22). The turns are bounded by the length at the start.
+   *           rotates it to the tail (R22). The turns are bounded by the length at the start.
    * Identity  A queued page's object is stable under Q; its lock ranks below Q, so it is tried, and a miss rotates the
-   *           page (R38).
-   *           Everything about the page is then read under O and Q.
+   *           page (R38). Everything about the page is then read under O and Q.
    * Cleaning  Q is let go, O is kept into PageoutClean, which lets go of it. For a vnode's page V is tried while O and
    *           Q are held.
    * Progress  is a page freed, cached, or written well. Writes that were only started, and aging, count for a few
