@@ -38,8 +38,8 @@ final class RacesTable {
     return s.isEmpty() ? List.of() : Arrays.asList(s.split(", "));
   }
 
-  private static final String FAMILY = "FamilyTest#doingWithoutLocksIsFound";
-  private static final String SPACE = "AddressSpaceTest#doingWithoutLocksIsFound";
+  private static final String FAMILY = "KernelDefectsTest#isFoundOut_andNotWithoutIt";
+  private static final String SPACE = "KernelDefectsTest#isFoundOut_andNotWithoutIt";
   private static final String SWITCHES_OF_FAULTS = "RaceSwitchTest#";
   private static final String WAIT = "MemoryWaitDefectsTest#";
   private static final String STORM = "ForkTreeStormTest#treesOfForks_keepTheirWordsAndReferences";

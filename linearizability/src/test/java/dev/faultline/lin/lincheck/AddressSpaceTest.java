@@ -1,8 +1,6 @@
 package dev.faultline.lin.lincheck;
 
 import dev.faultline.lin.spec.AddressSpaceSpec;
-import dev.faultline.vm.base.Defect;
-import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.map.Vmspace;
 import org.jetbrains.lincheck.datastructures.BooleanGen;
@@ -20,17 +18,12 @@ class AddressSpaceTest {
   @Param(name = "value", gen = LongGen.class, conf = "1:3")
   @Param(name = "write", gen = BooleanGen.class)
   public static class Space {
-    final World world;
+    final World world = World.boot(24);
     final Spaces spaces;
     final Vmspace vmspace;
 
-    /** Boots the right kernel. */
+    /** Boots. */
     public Space() {
-      this(World.boot(24));
-    }
-
-    Space(World world) {
-      this.world = world;
       spaces = new Spaces(world);
       world.enter();
       vmspace = world.kernel.processes().newVmspace("space");
@@ -88,22 +81,6 @@ class AddressSpaceTest {
     }
   }
 
-  /** Only the initiator's own processor forgets (R25, H-LOCALFLUSH). */
-  public static class LocalFlush extends Space {
-    /** Boots the kernel with the defect. */
-    public LocalFlush() {
-      super(World.boot(24, Defect.H_LOCALFLUSH));
-    }
-  }
-
-  /** With mutexes that do nothing (R3). */
-  public static class WithoutLocks extends Space {
-    /** Boots a kernel in NAIVE mode. */
-    public WithoutLocks() {
-      super(World.boot(24, Mode.NAIVE));
-    }
-  }
-
   @Test
   void modelChecked() {
     Lincheck.modelCheck(Space.class, AddressSpaceSpec.class, 4, 25);
@@ -112,18 +89,5 @@ class AddressSpaceTest {
   @Test
   void stressed() {
     Lincheck.stress(Space.class, AddressSpaceSpec.class, 5, 50);
-  }
-
-  @Test
-  void flushingTheOwnProcessorOnlyIsFound() {
-    Lincheck.finds(
-        LocalFlush.class,
-        AddressSpaceSpec.class,
-        Script.of("store 0 1", "store 0 2; store 0 3", "map 0; load 0"));
-  }
-
-  @Test
-  void doingWithoutLocksIsFound() {
-    Lincheck.finds(WithoutLocks.class, AddressSpaceSpec.class, Script.of("", "store 0 1", "store 0 2").then("load 0"));
   }
 }

@@ -4,7 +4,6 @@ import static dev.faultline.lin.spec.FamilySpec.NONE;
 
 import dev.faultline.lin.spec.FamilySpec;
 import dev.faultline.vm.base.KernReturn;
-import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.map.MapLookup;
 import dev.faultline.vm.map.Vmspace;
@@ -23,19 +22,14 @@ class FamilyTest {
   @Param(name = "space", gen = IntGen.class, conf = "0:1")
   @Param(name = "value", gen = LongGen.class, conf = "1:3")
   public static class Family {
-    final World world;
+    final World world = World.boot(24);
     final Spaces spaces;
     private final Object forkOrExit = new Object(); // across a fork: its copy and its answer are of one instant
     private final Object slotsLock = new Object();
     private final @Nullable Vmspace[] slots = new @Nullable Vmspace[2]; // guarded by slotsLock
 
-    /** Boots the right kernel. */
+    /** Boots. */
     public Family() {
-      this(World.boot(24));
-    }
-
-    Family(World world) {
-      this.world = world;
       spaces = new Spaces(world);
       world.enter();
       Vmspace v = world.kernel.processes().newVmspace("space");
@@ -145,14 +139,6 @@ class FamilyTest {
     }
   }
 
-  /** With mutexes that do nothing. */
-  public static class WithoutLocks extends Family {
-    /** Boots a kernel in NAIVE mode. */
-    public WithoutLocks() {
-      super(World.boot(24, Mode.NAIVE));
-    }
-  }
-
   @Test
   void modelChecked() {
     Lincheck.modelCheck(Family.class, FamilySpec.class, 4, 25);
@@ -161,13 +147,5 @@ class FamilyTest {
   @Test
   void stressed() {
     Lincheck.stress(Family.class, FamilySpec.class, 5, 50);
-  }
-
-  @Test
-  void doingWithoutLocksIsFound() {
-    Lincheck.finds(
-        WithoutLocks.class,
-        FamilySpec.class,
-        Script.of("write 0 1; fork 0", "write 0 2", "write 1 3; exit 1").then("read 0; read 1"));
   }
 }

@@ -32,6 +32,21 @@ final class Script {
     return this;
   }
 
+  /** Returns it in a line: what goes before, what the threads do side by side, what comes after. */
+  String text() {
+    StringBuilder b = new StringBuilder();
+    if (!before.isEmpty()) {
+      b.append('`').append(before).append("`, then ");
+    }
+    for (int i = 0; i < threads.length; i++) {
+      b.append(i == 0 ? "`" : " ∥ `").append(threads[i]).append('`');
+    }
+    if (!after.isEmpty()) {
+      b.append(", then `").append(after).append('`');
+    }
+    return b.toString();
+  }
+
   /** Returns the scenario, for a suite. */
   ExecutionScenario scenario(Class<?> suite) {
     List<List<Actor>> parallel = new ArrayList<>();

@@ -14,7 +14,7 @@ class SleepQueuesTest {
   /** A plain field behind a busy flag, the way a page is behind PG_BUSY: whoever finds it set sleeps. */
   public static class BusyFlag {
     final World world = World.boot(8);
-    final KMutex mutex = new KMutex(world.kernel.domain(), LockRank.LEAF, "flag");
+    final KMutex mutex = new KMutex(world.kernel.domain(), LockRank.VNODE_INTERLOCK, "flag");
     final NamedChannel channel = new NamedChannel("flag", 3);
     final SleepLock sleepLock = new SleepLock(world.kernel.domain(), "other", 3); // same bucket
     boolean busy; // guarded by mutex

@@ -1,7 +1,6 @@
 package dev.faultline.lin.lincheck;
 
 import dev.faultline.lin.spec.SwapSpec;
-import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.pager.SwapDoor;
 import org.jetbrains.lincheck.datastructures.IntGen;
@@ -16,17 +15,12 @@ class SwapTest {
   @Param(name = "object", gen = IntGen.class, conf = "0:1")
   @Param(name = "page", gen = IntGen.class, conf = "6:8")
   public static class Swap {
-    final World world;
+    final World world = World.boot(8);
     final SwapDoor swap;
     final VmObject[] objects = new VmObject[2];
 
-    /** Boots the right kernel. */
+    /** Boots. */
     public Swap() {
-      this(World.boot(8));
-    }
-
-    Swap(World world) {
-      this.world = world;
       swap = new SwapDoor(world.kernel, SwapSpec.SIZE);
       world.run(
           () -> {
@@ -70,14 +64,6 @@ class SwapTest {
     }
   }
 
-  /** With mutexes that do nothing. */
-  public static class WithoutLocks extends Swap {
-    /** Boots a kernel in NAIVE mode. */
-    public WithoutLocks() {
-      super(World.boot(8, Mode.NAIVE));
-    }
-  }
-
   @Test
   void modelChecked() {
     Lincheck.modelCheck(Swap.class, SwapSpec.class, 5, 50);
@@ -86,13 +72,5 @@ class SwapTest {
   @Test
   void stressed() {
     Lincheck.stress(Swap.class, SwapSpec.class, 5, 50);
-  }
-
-  @Test
-  void doingWithoutLocksIsFound() {
-    Lincheck.finds(
-        WithoutLocks.class,
-        SwapSpec.class,
-        Script.of("", "put 0 7", "put 1 8").then("holds 0 7; holds 1 8"));
   }
 }

@@ -2,7 +2,6 @@ package dev.faultline.lin.lincheck;
 
 import dev.faultline.hw.Cpu;
 import dev.faultline.lin.spec.MemorySpec;
-import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.KernelPanic;
 import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.page.ResidentPages;
@@ -23,18 +22,13 @@ class TlbTest {
   @Param(name = "page", gen = IntGen.class, conf = "0:1")
   @Param(name = "value", gen = LongGen.class, conf = "1:3")
   public static class Memory {
-    final World world;
+    final World world = World.boot(16);
     final Pages p;
     final Pmap pmap;
     final KMutex kernelLock;
 
-    /** Boots the right kernel. */
+    /** Boots. */
     public Memory() {
-      this(World.boot(16));
-    }
-
-    Memory(World world) {
-      this.world = world;
       p = new Pages(world, 2);
       pmap = world.kernel.pmaps().create("space");
       kernelLock = new KMutex(world.kernel.domain(), LockRank.VNODE_INTERLOCK, "kernel");
@@ -138,22 +132,6 @@ class TlbTest {
     }
   }
 
-  /** Only the initiator's own processor forgets (R25, H-LOCALFLUSH). */
-  public static class LocalFlush extends Memory {
-    /** Boots the kernel with the defect. */
-    public LocalFlush() {
-      super(World.boot(16, Defect.H_LOCALFLUSH));
-    }
-  }
-
-  /** Page table words are changed by a load and a store (R25, H-PTE-RMW). */
-  public static class PlainWords extends Memory {
-    /** Boots the kernel with the defect. */
-    public PlainWords() {
-      super(World.boot(16, Defect.H_PTE_RMW));
-    }
-  }
-
   @Test
   void modelChecked() {
     Lincheck.modelCheck(Memory.class, MemorySpec.class, 5, 50);
@@ -162,21 +140,5 @@ class TlbTest {
   @Test
   void stressed() {
     Lincheck.stress(Memory.class, MemorySpec.class, 5, 50);
-  }
-
-  @Test
-  void flushingTheOwnProcessorOnlyIsFound() {
-    Lincheck.finds(
-        LocalFlush.class,
-        MemorySpec.class,
-        Script.of("", "store 0 1; store 0 2", "exchange 0 3").then("load 0"));
-  }
-
-  @Test
-  void changingWordsByLoadAndStoreIsFound() {
-    Lincheck.finds(
-        PlainWords.class,
-        MemorySpec.class,
-        Script.of("", "store 0 1", "takeModified 0").then("takeModified 0"));
   }
 }

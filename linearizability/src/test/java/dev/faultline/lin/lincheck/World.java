@@ -3,8 +3,6 @@ package dev.faultline.lin.lincheck;
 import dev.faultline.hw.MachineConfig;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.KernelConfig;
-import dev.faultline.vm.base.Defect;
-import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.base.Thresholds;
 import dev.faultline.vm.detect.Invariants;
 import dev.faultline.vm.detect.KernelParts;
@@ -35,6 +33,7 @@ final class World {
   private final AtomicReferenceArray<Thread> claimed = new AtomicReferenceArray<>(FLOWS);
 
   private final AtomicInteger frames = new AtomicInteger();
+  private volatile @Nullable Throwable death; // (A) what an operation has ended with, if it was wrong
 
   private World(KernelConfig config) {
     LincheckStrands strands = new LincheckStrands(Lincheck.modelChecking());
@@ -48,19 +47,9 @@ final class World {
     }
   }
 
-  /** Boots a kernel of so many frames, with no defect but the harmless ones. */
+  /** Boots a kernel of so many frames, with the defect that {@link Lincheck#defect} names. */
   static World boot(int frames) {
     return boot(config(frames));
-  }
-
-  /** Boots a kernel with a defect. */
-  static World boot(int frames, Defect defect) {
-    return boot(config(frames).defect(defect));
-  }
-
-  /** Boots a kernel in a mode. */
-  static World boot(int frames, Mode mode) {
-    return boot(config(frames).mode(mode));
   }
 
   /** Boots a kernel with these memory thresholds. */
@@ -77,7 +66,10 @@ final class World {
   static KernelConfig.Builder config(int frames) {
     MachineConfig machine =
         MachineConfig.builder().cpus(2).frames(frames).pageSize(64).tlbEntries(4).diskBlocks(8 * 32).build();
-    return KernelConfig.builder(machine).swapPages(16).cacheMax(0).witness(!Lincheck.modelChecking());
+    KernelConfig.Builder c =
+        KernelConfig.builder(machine).swapPages(16).cacheMax(0).witness(!Lincheck.modelChecking());
+    KernelDefect d = Lincheck.defect();
+    return d == null ? c : d.seed(c);
   }
 
   /** Makes the calling thread a kernel thread of this world, until {@link #leave}. */
@@ -112,6 +104,9 @@ final class World {
     enter();
     try {
       return body.getAsInt();
+    } catch (Throwable t) {
+      death = t;
+      throw t;
     } finally {
       leave();
     }
@@ -122,6 +117,9 @@ final class World {
     enter();
     try {
       return body.getAsLong();
+    } catch (Throwable t) {
+      death = t;
+      throw t;
     } finally {
       leave();
     }
@@ -132,6 +130,9 @@ final class World {
     enter();
     try {
       return body.getAsBoolean();
+    } catch (Throwable t) {
+      death = t;
+      throw t;
     } finally {
       leave();
     }
@@ -142,13 +143,20 @@ final class World {
     enter();
     try {
       body.run();
+    } catch (Throwable t) {
+      death = t;
+      throw t;
     } finally {
       leave();
     }
   }
 
-  /** Runs the checks at an invocation's end, when nobody else runs; nothing for the model checker to look into. */
+  /**
+   * Runs the checks at an invocation's end, when nobody else runs; nothing for the model checker to look into. Who died
+   * may have left a lock held, for which they would wait for ever: then its death is all there is to say.
+   */
   void check(Runnable body) {
+    Check.holds(death == null, "an operation died", String.valueOf(death));
     enter();
     try {
       body.run();

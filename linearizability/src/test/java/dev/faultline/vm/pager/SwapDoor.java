@@ -24,6 +24,13 @@ public final class SwapDoor {
     return o;
   }
 
+  /** Gives an object without a pager swap, as its first pageout does. Caller holds O. */
+  public static void convert(Kernel kernel, VmObject o) {
+    if (o.type() == ObjectType.DEFAULT && !kernel.swapPager().convert(o)) {
+      throw new IllegalStateException("no swap");
+    }
+  }
+
   /** Finds a page of swap for a page of an object and says that it holds its contents; as a pageout does. */
   public boolean put(VmObject o, int index) {
     o.lock.lock();
