@@ -240,19 +240,27 @@ public final class VmPage implements Channel {
   }
 
   /**
-   * Turns the only I/O in flight, {@code io}'s, into PG_BUSY by {@code owner}: a thread, which is the calling one or
-   * sleeps until that has happened. Guard (O).
+   * Turns the only I/O in flight, {@code io}'s, into PG_BUSY by {@code owner}, which waits for that, or is about to,
+   * and then says so with {@link #adoptBusy}. Guard (O).
    */
-  public void ioToBusy(Object io, Object owner) {
+  public void ioToBusy(Object io, KThread owner) {
     assert busyCount == 1;
     assert (flags & BUSY) == 0;
     busyCount--;
     Holders h = holders;
     if (h != null) {
-      h.hand(HoldKind.IO, io, HoldKind.BUSY, owner, 1);
+      h.handOver(HoldKind.IO, io, HoldKind.BUSY, owner);
     }
     flags |= BUSY;
     busyOwner = owner;
+  }
+
+  /** Lists the caller's claim, which a completion has made in its name. The page is its own: no lock is needed. */
+  public void adoptBusy() {
+    Holders h = holders;
+    if (h != null) {
+      h.adopt(HoldKind.BUSY);
+    }
   }
 
   public @Nullable Object busyOwner() {

@@ -165,7 +165,11 @@ public final class FileIo {
     FileWrite w = new FileWrite(this, o, v, run, new int[run.length], KThread.current());
     toWrite(w);
     startWrite(w);
-    return w.await("vnwrite") || hVnputOk;
+    boolean ok = w.await("vnwrite");
+    for (VmPage m : run) {
+      m.adoptBusy();
+    }
+    return ok || hVnputOk;
   }
 
   /** Starts to write the valid chunks of busy, write-protected pages; pages and pip belong to the completion. */

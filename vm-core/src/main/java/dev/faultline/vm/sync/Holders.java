@@ -66,6 +66,15 @@ public final class Holders {
       return;
     }
     note("taken:", kind, holder, why, n);
+    push(kind, holder, why, n, gen);
+    if (holder instanceof KThread t) {
+      for (int i = 0; i < n; i++) {
+        t.holdTable().add(this, kind);
+      }
+    }
+  }
+
+  private void push(HoldKind kind, Object holder, HoldReason why, int n, long gen) {
     touched();
     if (kind == HoldKind.BUSY) {
       unwired = false;
@@ -80,12 +89,7 @@ public final class Holders {
         }
       }
       if (HEAD.compareAndSet(this, old, h.before(old))) {
-        break;
-      }
-    }
-    if (holder instanceof KThread t) {
-      for (int i = 0; i < n; i++) {
-        t.holdTable().add(this, kind);
+        return;
       }
     }
   }
@@ -108,6 +112,21 @@ public final class Holders {
     note("handed to " + to + ":", kind, holder, HoldReason.UNNAMED, n);
     Hold h = take(kind, holder, n, -1);
     acquire(toKind, to, h.why(), n, h.gen());
+  }
+
+  /**
+   * Hands a unit of the caller's to a thread that runs on meanwhile, which {@link #adopt}s it: what a thread holds is
+   * listed by nobody else.
+   */
+  public void handOver(HoldKind kind, Object holder, HoldKind toKind, KThread to) {
+    note("handed to " + to + ":", kind, holder, HoldReason.UNNAMED, 1);
+    Hold h = take(kind, holder, 1, -1);
+    push(toKind, to, h.why(), 1, h.gen());
+  }
+
+  /** Lists a hold that somebody else has handed over to the calling thread, among what it holds. */
+  public void adopt(HoldKind kind) {
+    KThread.current().holdTable().add(this, kind);
   }
 
   /** Takes units of a holder off the list. Returns the hold, as it was, that the last of them was of. */

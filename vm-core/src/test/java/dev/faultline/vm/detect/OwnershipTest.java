@@ -76,6 +76,33 @@ final class OwnershipTest {
     }).hasMessageContaining("another: busy by a transfer for a pageout");
   }
 
+  private static void claimByCompletion(VmPage m) {
+    m.setBusy(KThread.current(), HoldReason.PAGEOUT);
+    m.busyToIo("a transfer");
+    m.ioToBusy("a transfer", KThread.current());
+  }
+
+  /** The completion does not touch what belongs to a thread that may be running: it lost the witness's bits. */
+  @Test
+  void aPageClaimedByACompletion_isListedByItsOwnerAlone() {
+    World w = World.builder().build();
+    Space s = w.space().mapSwap(0, 2);
+    s.write(0, 1);
+    VmObject o = s.object(0);
+    VmPage m = w.inKernel(() -> {
+      o.lock.lock();
+      VmPage p = w.kernel().pages().lookup(o, 0);
+      claimByCompletion(p);
+      o.lock.unlock();
+      return p;
+    });
+    assertThat(String.valueOf(m.holders())).contains("busy by test");
+    wrong((x, p) -> {
+      claimByCompletion(p);
+      p.adoptBusy();
+    }).hasMessageContaining("I-57");
+  }
+
   @Test
   void aBusyPage_claimedAgain_isFound() {
     wrong((o, m) -> {
