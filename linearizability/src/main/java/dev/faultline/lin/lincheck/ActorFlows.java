@@ -107,19 +107,21 @@ final class ActorFlows {
   /** Judges the world at the invocation's end, and ends it. */
   void settle() {
     strands.seal(false);
-    for (int i = 0; i < flows.size(); i++) {
-      enter(i);
-      actors.get(i).finish();
-      leave(i);
-    }
-    strands.attach("check");
     try {
-      world.settle();
+      for (int i = 0; i < flows.size(); i++) {
+        enter(i);
+        actors.get(i).finish();
+        leave(i);
+      }
+      strands.attach("check");
+      try {
+        world.settle();
+      } finally {
+        strands.detach();
+      }
     } catch (Throwable t) {
       LincheckScenario.seen(t);
       throw t;
-    } finally {
-      strands.detach();
     }
   }
 

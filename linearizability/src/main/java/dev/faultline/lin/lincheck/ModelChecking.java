@@ -14,14 +14,16 @@ final class ModelChecking {
    *            not need the watchdog, as the checker sees when nobody can go on; so it is given ten minutes.
    * Ignored    What the model checker does not look into, and why that hides nothing: worlds boot before the parallel
    *            part begins and choose the thread's own strand; Strand.current and KThread look at the thread's own
-   *            fields; Witness (off in the suites) likewise. Looked into all the same: what runs an operation, the step
-   *            that a strand announces, and the count of an event, which with H-COUNTERS is everybody's.
+   *            fields; Witness (off in the suites) likewise. Looked into all the same: what runs an operation, the
+   *            step that a strand announces, and the count of an event, which with H-COUNTERS is everybody's. What
+   *            LincheckScenario notes of a run is Lincheck's to put back after each invocation otherwise.
    */
   private static final long WATCHDOG_MS = 600_000;
 
   private static final Set<String> IGNORED =
       Set.of(
           "dev.faultline.hw.strand.Strand",
+          "dev.faultline.lin.lincheck.LincheckScenario",
           "dev.faultline.vm.sync.KThread",
           "dev.faultline.vm.sync.SyncDomain",
           "dev.faultline.vm.sync.Witness");

@@ -40,4 +40,12 @@ class ScenarioSuiteTest {
     assertThat(r.fits()).isFalse();
     assertThat(r.finding()).isNull();
   }
+
+  /** The actor that needs the disk does so only after the other one, in a schedule: no finding of the kernel's. */
+  @Test
+  void scenarioThatNeedsTheDiskInSomeSchedules_cannotBeRun() {
+    LincheckScenario.Result r = run("msync-error", Set.of());
+    assertThat(r.fits()).isFalse();
+    assertThat(r.finding()).isNull();
+  }
 }
