@@ -201,6 +201,22 @@ public final class VmPageQueues {
   }
 
   /**
+   * Gives a page whose pageout has ended, and which is wanted or could not be written, another round on the active
+   * queue, if it waited on the inactive one. Caller holds O(m.object).
+   */
+  public void reactivate(VmPage m) {
+    m.setReferenced(false);
+    lock.lock();
+    try {
+      if (m.isInactive()) {
+        activateLocked(m);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
    * vm_page_deactivate: unless inactive, wired or held, to the inactive tail, from any queue or none. The caller clears
    * R.
    */

@@ -199,15 +199,7 @@ public final class PageoutClean implements Cleaner {
         default -> {}
       }
       if (activate) {
-        m.setReferenced(false);
-        queues.lock.lock();
-        try {
-          if (m.isInactive()) {
-            queues.activateLocked(m);
-          }
-        } finally {
-          queues.lock.unlock();
-        }
+        queues.reactivate(m);
       }
       pages.wakeup(m);
     }

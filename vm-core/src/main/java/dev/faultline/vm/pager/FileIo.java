@@ -256,15 +256,7 @@ public final class FileIo {
         wrote(w.target(), w.file(), m, w.chunks()[i]);
       }
       if (!ok || m.isWanted() || m.isReferenced()) {
-        m.setReferenced(false);
-        queues.lock.lock();
-        try {
-          if (m.isInactive()) {
-            queues.activateLocked(m);
-          }
-        } finally {
-          queues.lock.unlock();
-        }
+        queues.reactivate(m);
       }
       pages.endIo(m, w);
     }

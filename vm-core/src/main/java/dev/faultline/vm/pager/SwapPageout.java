@@ -266,15 +266,7 @@ final class SwapPageout {
         m.clearDirty(VmPage.ALL_CHUNKS);
       }
       if (!ok || m.isWanted() || m.isReferenced()) {
-        m.setReferenced(false);
-        queues.lock.lock();
-        try {
-          if (m.isInactive()) {
-            queues.activateLocked(m);
-          }
-        } finally {
-          queues.lock.unlock();
-        }
+        queues.reactivate(m);
       }
     }
   }
