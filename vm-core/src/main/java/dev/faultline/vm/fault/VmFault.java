@@ -153,6 +153,7 @@ public final class VmFault extends FaultMacros {
     enter(f);
     return KernReturn.SUCCESS;
   }
+
   // ------------------------------------------------------------------------------------- copy-on-write, :467-532
 
   /** F12, F13. Enters and leaves with O(object) held; on leaving that is the top object. */
