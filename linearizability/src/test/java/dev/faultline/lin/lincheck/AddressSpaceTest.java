@@ -1,7 +1,6 @@
 package dev.faultline.lin.lincheck;
 
 import dev.faultline.lin.spec.AddressSpaceSpec;
-import dev.faultline.vm.base.VmProt;
 import dev.faultline.vm.map.Vmspace;
 import org.jetbrains.lincheck.datastructures.BooleanGen;
 import org.jetbrains.lincheck.datastructures.IntGen;
@@ -43,11 +42,7 @@ class AddressSpaceTest {
 
     @Operation(params = {"page", "write"})
     public void protect(int page, boolean write) {
-      world.run(
-          () -> {
-            int prot = write ? VmProt.READ | VmProt.WRITE : VmProt.READ;
-            vmspace.map().protect(Spaces.va(page), Spaces.va(page + 1), prot, false);
-          });
+      world.run(() -> Spaces.protect(vmspace, page, write));
     }
 
     @Operation(params = "page")

@@ -84,11 +84,7 @@ class ChainTest {
 
     @Operation(params = {"page", "write"})
     public void protect(int page, boolean write) {
-      world.run(
-          () -> {
-            int prot = write ? VmProt.READ | VmProt.WRITE : VmProt.READ;
-            vmspace.map().protect(Spaces.va(page), Spaces.va(page + 1), prot, false);
-          });
+      world.run(() -> Spaces.protect(vmspace, page, write));
     }
 
     /** What the page daemon does to an unused page: caches it if it is clean; then the frame is needed. */

@@ -32,6 +32,11 @@ final class Spaces {
     Check.holds(r == KernReturn.SUCCESS, "mmap", r);
   }
 
+  /** Lets a page be read, and stored to if {@code write}. */
+  static void protect(Vmspace v, int page, boolean write) {
+    v.map().protect(va(page), va(page + 1), write ? RW : VmProt.READ, false);
+  }
+
   /** Loads a page's word. */
   long load(Vmspace v, int page) {
     Cpu cpu = begin(v);
