@@ -1,10 +1,14 @@
 package dev.faultline.vm.sync;
 
+import dev.faultline.hw.strand.Strand;
 import dev.faultline.vm.base.KernelPanic;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** What one thread holds besides locks: which lists of holders it is in. The thread's own. */
+/**
+ * What one thread holds besides locks: which lists of holders it is in. The thread's own: no lock is needed, and nobody
+ * else's words of it get lost.
+ */
 final class HoldTable {
   private static final @Nullable Holders[] NO_LISTS = new Holders[0];
   private static final HoldKind[] NO_KINDS = new HoldKind[0];
@@ -19,6 +23,7 @@ final class HoldTable {
   }
 
   void add(Holders list, HoldKind kind) {
+    assert isMine() : thread;
     if (size == lists.length) {
       lists = Arrays.copyOf(lists, Math.max(8, 2 * size));
       kinds = Arrays.copyOf(kinds, Math.max(8, 2 * size));
@@ -33,6 +38,7 @@ final class HoldTable {
 
   /** Takes the latest such entry out. */
   void remove(Holders list, HoldKind kind) {
+    assert isMine() : thread;
     for (int i = size - 1; i >= 0; i--) {
       if (lists[i] == list && kinds[i] == kind) {
         System.arraycopy(lists, i + 1, lists, i, size - i - 1);
@@ -45,6 +51,10 @@ final class HoldTable {
         return;
       }
     }
+  }
+
+  private boolean isMine() {
+    return KThread.of(Strand.current()) == thread;
   }
 
   /** Returns the subject of a hold of that class which is not {@code scope}, or null if there is none. */
