@@ -45,6 +45,14 @@ public record Exploration(
    */
   public record Found(Outcome outcome, Schedule schedule, long execution, String trace) {}
 
+  /** Returns this and another, of another part or by another worker, together. */
+  Exploration and(Exploration o) {
+    Found f = finding != null ? finding : o.finding;
+    Verdict v = f != null ? Verdict.FINDING : verdict == o.verdict ? verdict : Verdict.STOPPED;
+    return new Exploration(v, executions + o.executions, redundant + o.redundant, steps + o.steps, nanos + o.nanos, f,
+        note.isEmpty() ? o.note : note);
+  }
+
   /** Returns executions a second. */
   public double rate() {
     return nanos == 0 ? 0 : (executions + redundant) * 1e9 / nanos;

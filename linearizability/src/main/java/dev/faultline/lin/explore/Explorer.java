@@ -3,6 +3,7 @@ package dev.faultline.lin.explore;
 import dev.faultline.lin.explore.Exploration.Found;
 import dev.faultline.lin.explore.Exploration.Verdict;
 import dev.faultline.lin.explore.dpor.OptimalDpor;
+import dev.faultline.lin.explore.dpor.Shares;
 import dev.faultline.lin.explore.engine.Chooser;
 import dev.faultline.lin.explore.engine.Execution;
 import dev.faultline.lin.explore.engine.Outcome;
@@ -15,7 +16,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Explores a program until something is found, nothing is left, or the budget is spent. */
@@ -27,6 +31,8 @@ public final class Explorer {
   private long nanosMax = Long.MAX_VALUE;
   private Progress progress = (executions, chooser) -> {};
   private BooleanSupplier stop = () -> false;
+  private AtomicLong together = new AtomicLong(); // executions, of all that explore parts of the same
+  private long began; // when they did
 
   /** Hears how far an exploration is. Called on a thread of the explorer, now and then. */
   public interface Progress {
@@ -84,7 +90,7 @@ public final class Explorer {
 
   /** What one run counts. Belongs to whoever has the turn. */
   private final class Run {
-    final long began = System.nanoTime();
+    final long begun = System.nanoTime();
     final Chooser chooser;
     long done;
     long redundant;
@@ -98,7 +104,7 @@ public final class Explorer {
 
     boolean executed(Execution e, Outcome o) {
       steps += e.steps().count();
-      if (o.kind() == Outcome.Kind.COVERED) {
+      if (o.kind() == Outcome.Kind.COVERED || chooser.isElsewhere()) {
         redundant++;
       } else {
         done++;
@@ -107,10 +113,11 @@ public final class Explorer {
         found = new Found(o, new Schedule(facts, choices(e.steps())), done + redundant, TraceText.of(e));
         return false;
       }
+      long all = together.incrementAndGet();
       if ((done + redundant & 63) == 0 || steps > 1000) {
-        progress.at(done + redundant, chooser);
+        progress.at(all, chooser);
       }
-      if (done + redundant >= executionsMax || System.nanoTime() - began >= nanosMax || stop.getAsBoolean()) {
+      if (all >= executionsMax || System.nanoTime() - began >= nanosMax || stop.getAsBoolean()) {
         exhausted = false;
         return false;
       }
@@ -120,6 +127,12 @@ public final class Explorer {
 
   /** Explores. */
   public Exploration run(Chooser chooser) {
+    together = new AtomicLong();
+    began = System.nanoTime();
+    return runPart(chooser);
+  }
+
+  private Exploration runPart(Chooser chooser) {
     Run run = new Run(chooser);
     Outcome escaped;
     try (Session s = new Session(program, chooser, options)) {
@@ -129,9 +142,60 @@ public final class Explorer {
     if (escaped != null) {
       found = new Found(escaped, new Schedule(facts, List.of()), run.done + 1, "");
     }
-    long nanos = System.nanoTime() - run.began;
+    long nanos = System.nanoTime() - run.begun;
     Verdict verdict = found != null ? Verdict.FINDING : verdict(chooser, run.exhausted);
     return new Exploration(verdict, run.done, run.redundant, run.steps, nanos, found, note(chooser));
+  }
+
+  /**
+   * Explores every class, in parts that so many workers take in turn. The limits are those of all together.
+   *
+   * @return all together
+   */
+  public Exploration exhaust(int workers) throws InterruptedException {
+    if (workers == 1) {
+      return run(new OptimalDpor());
+    }
+    together = new AtomicLong();
+    began = System.nanoTime();
+    Shares shares = new Shares(workers);
+    AtomicBoolean doubtful = new AtomicBoolean();
+    List<Function<BooleanSupplier, Exploration>> all = new ArrayList<>();
+    for (int i = 0; i < workers; i++) {
+      Explorer e = another().executions(executionsMax).nanos(nanosMax).progress(i == 0 ? progress : (n, c) -> {});
+      e.together = together;
+      e.began = began;
+      all.add(
+          other -> {
+            e.stopWhen(() -> doubtful.get() || other.getAsBoolean() || stop.getAsBoolean());
+            return e.parts(shares, doubtful);
+          });
+    }
+    Exploration x = SideBySide.run(all);
+    if (doubtful.get() && x.finding() == null) {
+      return run(new OptimalDpor()); // parts that cannot be told apart cannot be explored apart
+    }
+    return x;
+  }
+
+  /** Explores parts until there are none. */
+  private Exploration parts(Shares shares, AtomicBoolean doubtful) {
+    Exploration sum = new Exploration(Verdict.COMPLETE, 0, 0, 0, 0, null, "");
+    try {
+      for (OptimalDpor part = shares.take(); part != null; part = shares.take()) {
+        sum = sum.and(runPart(part));
+        if (part.isDoubtful()) {
+          doubtful.set(true);
+        }
+        if (sum.verdict() != Verdict.COMPLETE || doubtful.get()) {
+          return sum;
+        }
+        shares.done(part);
+      }
+      return sum;
+    } finally {
+      shares.close(); // who waits for a part of this one's must not
+    }
   }
 
   private static Verdict verdict(Chooser chooser, boolean exhausted) {

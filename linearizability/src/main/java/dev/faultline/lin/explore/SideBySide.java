@@ -2,7 +2,6 @@ package dev.faultline.lin.explore;
 
 import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.lin.explore.Exploration.Found;
-import dev.faultline.lin.explore.Exploration.Verdict;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
@@ -12,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Several explorations of one program at the same time, each with a strategy and threads of its own. Ends as soon as
- * one has found something. For strategies that sample: each goes its own way by its seed, so that what is explored does
- * not depend on how the threads run, only how much of it.
+ * one has found something. Strategies that sample go each its own way by its seed, so that what is explored does not
+ * depend on how the threads run, only how much of it; those that explore everything do so in parts.
  */
 public final class SideBySide {
   private final AtomicReference<@Nullable Throwable> broken = new AtomicReference<>();
@@ -49,17 +48,18 @@ public final class SideBySide {
     if (cause != null) {
       throw new IllegalStateException("an exploration failed", cause);
     }
-    long executions = 0;
-    long redundant = 0;
-    long steps = 0;
+    Exploration all = null;
     for (Exploration x : results) {
-      executions += x == null ? 0 : x.executions();
-      redundant += x == null ? 0 : x.redundant();
-      steps += x == null ? 0 : x.steps();
+      if (x != null) {
+        all = all == null ? x : all.and(x);
+      }
     }
-    Found f = found.get();
-    Verdict verdict = f == null ? Verdict.STOPPED : Verdict.FINDING;
-    return new Exploration(verdict, executions, redundant, steps, System.nanoTime() - began, f, "");
+    if (all == null) {
+      throw new IllegalStateException("no exploration");
+    }
+    Found first = found.get();
+    return new Exploration(all.verdict(), all.executions(), all.redundant(), all.steps(), System.nanoTime() - began,
+        first, all.note());
   }
 
   private @Nullable Exploration runOne(Function<BooleanSupplier, Exploration> exploration) {

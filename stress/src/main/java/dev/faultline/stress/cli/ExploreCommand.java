@@ -106,8 +106,8 @@ final class ExploreCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1",
       description = {
-        "Explorations side by side (1): of one scenario, each with a seed of its own, for random, pct and pos;",
-        "of all, each of another scenario."
+        "Explorations side by side (1): of one scenario, dpor in parts, random, pct and pos each with a seed of its",
+        "own; of all, each of another scenario."
       })
   private int workers;
 
@@ -166,14 +166,21 @@ final class ExploreCommand implements Callable<Integer> {
       write(t, program, "--replay " + file);
       return x.finding() == null ? Main.OK : Main.FINDING;
     }
-    if (workers > 1 && (strategy.equals("dpor") || strategy.equals("preemptions"))) {
-      throw refused("--workers " + workers + ": " + strategy + " runs alone; random, pct and pos can be many");
+    if (workers > 1 && strategy.equals("preemptions")) {
+      throw refused("--workers " + workers + ": preemptions runs alone; dpor, random, pct and pos can be many");
     }
     Chooser chooser = chooser(seed);
     Progress progress = new Progress(spec.commandLine().getErr(), Terminal.isStandardError());
     explorer.nanos(nanos).executions(n == null ? Long.MAX_VALUE : n);
     explorer.progress(new ExploreProgress(progress, scenario.name(), nanos, n)::at);
-    Exploration x = workers == 1 ? explorer.run(chooser) : sideBySide(explorer, nanos, n);
+    Exploration x;
+    if (workers == 1) {
+      x = explorer.run(chooser);
+    } else if (strategy.equals("dpor")) {
+      x = explorer.exhaust(workers);
+    } else {
+      x = sideBySide(explorer, nanos, n);
+    }
     progress.clear();
     return conclude(out, program, x);
   }

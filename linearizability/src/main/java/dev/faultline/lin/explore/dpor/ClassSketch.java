@@ -9,7 +9,7 @@ public final class ClassSketch {
 
   /** Returns the class's number, a hash of which step happens before which. */
   public long of(Execution e) {
-    races.find(e, Integer.MAX_VALUE, (a, b) -> {});
+    races.find(e, Integer.MAX_VALUE);
     Steps s = e.steps();
     long sum = s.count();
     for (int i = 0; i < s.count(); i++) {

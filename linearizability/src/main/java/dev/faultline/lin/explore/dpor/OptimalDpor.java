@@ -11,7 +11,10 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Explores one execution of each class of those that differ only in the order of independent steps. */
+/**
+ * Explores one execution of each class of those that differ only in the order of independent steps: of all, or of a part
+ * of them, while others explore the rest.
+ */
 public final class OptimalDpor implements Chooser {
   /*
    * Implementation overview
@@ -28,6 +31,10 @@ public final class OptimalDpor implements Chooser {
    *              when it is executed.
    * Deadlocks    of locks are all found, one for each class. What is beyond them may not be: a lock that is never taken
    *              races with nobody. An exploration ends at the first, so that its claims hold.
+   * Parts        After its first execution a part may be split by a race's two steps, each its strand's nth at a thing:
+   *              one part has them in the order of this execution, another in the opposite one, which is possible, as
+   *              the race is reversible. The first race's opposite is a part; what is left is split by the second, and
+   *              so on; the rest is this one's. Parts have nothing in common and nothing to tell each other (Orders).
    * Diverging    a step of the stack, or of a sequence except its last, that does not do what it did is a sign of
    *              something shared that was not announced. It is counted, and the first is described.
    */
@@ -39,6 +46,19 @@ public final class OptimalDpor implements Chooser {
     @Nullable Event expected; // what the step did when it was put into the tree; null if it may do something else
   }
 
+  /**
+   * A part of an exploration.
+   *
+   * @param orders all that its executions keep to
+   * @param weight a guess at how much of the whole it is
+   */
+  record Share(List<Order> orders, double weight) {}
+
+  private final @Nullable Shares shares; // (C) where parts of this one go; null: it is never split
+  private final Orders orders; // (C)
+  private double weight;
+  private boolean splittable;
+  private boolean elsewhere; // the last execution
   private final Races races = new Races();
   private final List<Node> stack = new ArrayList<>();
   private int depth; // nodes in use
@@ -51,6 +71,27 @@ public final class OptimalDpor implements Chooser {
   private long redundant;
   private long divergences;
   private @Nullable String firstDivergence;
+
+  /** Creates one for all classes. */
+  public OptimalDpor() {
+    this(new Share(List.of(), 1), null);
+  }
+
+  OptimalDpor(Share share, @Nullable Shares shares) {
+    this.shares = shares;
+    orders = new Orders(share.orders);
+    weight = share.weight;
+    splittable = shares != null;
+  }
+
+  /** Returns whether executions showed that the parts have something in common: then the numbers mean nothing. */
+  public boolean isDoubtful() {
+    return orders.isDoubtful();
+  }
+
+  double weight() {
+    return weight;
+  }
 
   /** Returns the executions that were carried through: one for each class. */
   public long classes() {
@@ -77,8 +118,13 @@ public final class OptimalDpor implements Chooser {
     return depth;
   }
 
-  /** Returns an estimate of the share that is done, 0 to 1: what of each node's known branches is behind. */
+  /** Returns an estimate of how much is done, by others too, 0 to 1: what of each node's known branches is behind. */
   public double share() {
+    Shares s = shares;
+    return s == null ? ownShare() : s.behind() + weight * ownShare();
+  }
+
+  private double ownShare() {
     double done = 0;
     double width = 1;
     for (int i = 0; i < depth; i++) {
@@ -98,6 +144,7 @@ public final class OptimalDpor implements Chooser {
 
   @Override
   public boolean begin(Execution e) {
+    orders.begin();
     if (first) {
       first = false;
       replayed = 0;
@@ -126,11 +173,12 @@ public final class OptimalDpor implements Chooser {
   }
 
   @Override
-  public int choose(Execution e, long enabled, int last) {
+  public int choose(Execution e, long possible, int last) {
     int at = e.steps().count();
     if (at > 0) {
       made(e, at - 1);
     }
+    long enabled = orders.free(e, possible);
     if (at < replayed) {
       int s = e.withKey(stack.get(at).key);
       if (s < 0 || (enabled & (1L << s)) == 0) {
@@ -196,6 +244,7 @@ public final class OptimalDpor implements Chooser {
 
   /** A step has been made: checks, or learns, what it did. */
   private void made(Execution e, int step) {
+    orders.made(e, step);
     if (step >= depth) {
       return;
     }
@@ -255,18 +304,45 @@ public final class OptimalDpor implements Chooser {
     if (n > 0) {
       made(e, n - 1);
     }
-    if (e.outcome().kind() == Outcome.Kind.COVERED) {
+    elsewhere = orders.isElsewhere();
+    if (elsewhere || e.outcome().kind() == Outcome.Kind.COVERED) {
       redundant++;
     } else {
       classes++;
     }
     int from = branched ? replayed - 1 : 0;
-    races.find(e, from, (a, b) -> reverse(e, a, b));
+    races.find(e, from);
+    if (splittable) {
+      splittable = false;
+      split(e);
+    }
+    races.each((a, b) -> reverse(e, a, b));
     branched = false;
+  }
+
+  @Override
+  public boolean isElsewhere() {
+    return elsewhere;
+  }
+
+  /** Gives parts of this away, if parts are wanted, by races of the first execution. */
+  private void split(Execution e) {
+    Shares to = shares;
+    if (to == null || elsewhere || !to.isShort()) {
+      return;
+    }
+    List<List<Order>> rest = orders.split(e, races);
+    weight /= rest.size() + 1;
+    for (List<Order> r : rest) {
+      to.add(new Share(r, weight));
+    }
   }
 
   /** Plans an execution in which step b comes without a before it. */
   private void reverse(Execution e, int a, int b) {
+    if (!orders.allow(races, a, b)) {
+      return;
+    }
     Steps steps = e.steps();
     sequence.clear();
     for (int x = a + 1; x < steps.count(); x++) {
@@ -291,7 +367,7 @@ public final class OptimalDpor implements Chooser {
 
   @Override
   public String toString() {
-    return "optimal DPOR: " + classes + " classes, " + redundant + " redundant, stack " + depth + " "
+    return "optimal DPOR of " + orders + ": " + classes + " classes, " + redundant + " redundant, stack " + depth + " "
         + Arrays.asList(divergences, firstDivergence);
   }
 }

@@ -18,8 +18,8 @@ final class Races {
    * Reversible   if i could be made without e: the lock that it takes is free, the permit that it takes is there,
    *              in what is left when e and all that depends on e is taken out.
    * Locks        who waits for a lock that is held comes after its release and cannot come before that; the race is
-   *              with
-   *              the step that acquired it. What happens between the two in the holder's hands counts as part of it.
+   *              with the step that acquired it. What happens between the two in the holder's hands counts as part of
+   *              it.
    */
   /** Hears of reversible races. */
   interface Sink {
@@ -40,7 +40,7 @@ final class Races {
   private int raceCount;
 
   /** Finds the reversible races whose second step is {@code from} or later. */
-  void find(Execution e, int from, Sink sink) {
+  void find(Execution e, int from) {
     steps = e.steps();
     n = steps.count();
     strands = e.strands();
@@ -105,7 +105,11 @@ final class Races {
         }
       }
     }
-    for (int k = 0; k < raceCount; k += 2) { // now that all clocks are known
+  }
+
+  /** Tells of the races that were found. */
+  void each(Sink sink) {
+    for (int k = 0; k < raceCount; k += 2) {
       sink.race(raceSteps[k], raceSteps[k + 1]);
     }
   }

@@ -23,4 +23,9 @@ public interface Chooser {
 
   /** Ends an execution, whatever its outcome. */
   default void end(Execution e) {}
+
+  /** Returns whether the execution that has ended counts elsewhere, where the same is explored in parts. */
+  default boolean isElsewhere() {
+    return false;
+  }
 }

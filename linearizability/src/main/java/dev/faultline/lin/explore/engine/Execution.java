@@ -23,6 +23,12 @@ public interface Execution {
   /** Returns whether a strand had its permit when the explored part began. */
   boolean hadPermit(int strand);
 
+  /** Returns the name of what the step that a strand is about to make is announced with, or 0. */
+  long about(int strand);
+
+  /** Returns whether what a strand is about to do is to take a lock. */
+  boolean wantsLock(int strand);
+
   /** Returns the entries, as far as they are announced, of the step that a strand is about to make. */
   long[] pending(int strand);
 

@@ -56,7 +56,6 @@ abstract class ExecutionState implements Execution {
     withKey[s.key] = count++;
   }
 
-
   @Override
   public Steps steps() {
     return steps;
@@ -90,6 +89,16 @@ abstract class ExecutionState implements Execution {
   @Override
   public boolean hadPermit(int strand) {
     return strands[strand].hadPermit;
+  }
+
+  @Override
+  public long about(int strand) {
+    return strands[strand].name;
+  }
+
+  @Override
+  public boolean wantsLock(int strand) {
+    return strands[strand].wait == Steps.Wait.LOCK;
   }
 
   @Override

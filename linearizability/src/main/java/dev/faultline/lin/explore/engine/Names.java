@@ -48,6 +48,11 @@ public final class Names {
     return LIFE | key;
   }
 
+  /** Returns whether a name is the same in all schedules: its bearer's, or given in the set-up. */
+  public static boolean isSure(long name) {
+    return name != ALL && ((name & TAGS) != ANNOUNCED || (name & ~TAGS) >>> COUNT_BITS == 0);
+  }
+
   static boolean isPermit(long name) {
     return (name & TAGS) == PERMIT;
   }

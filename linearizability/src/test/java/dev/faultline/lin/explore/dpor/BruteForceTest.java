@@ -116,6 +116,7 @@ class BruteForceTest {
     SplittableRandom seeds = new SplittableRandom(5);
     int compared = 0;
     long classes = 0;
+    int split = 0;
     for (int n = 0; n < Integer.getInteger("faultline.explore.programs", 120); n++) {
       Ops ops = Ops.random(seeds.split());
       ClassSketch sketch = new ClassSketch();
@@ -152,9 +153,38 @@ class BruteForceTest {
       assertThat(dpor.divergences()).as("steps of program %d that surprised: %s", n, ops).isZero();
       compared++;
       classes += all.size();
+      split += inParts(ops, sketch, all) > 1 ? 1 : 0;
     }
     assertThat(compared).isGreaterThan(40);
     assertThat(classes).isGreaterThan(150);
+    assertThat(split).as("programs in parts").isGreaterThan(15);
+  }
+
+  /** Explores a program in parts, one after the other; returns how many there were, 0 if they could not be told apart. */
+  private static int inParts(Ops ops, ClassSketch sketch, Set<Long> all) {
+    Shares shares = new Shares(4);
+    Set<Long> explored = new HashSet<>();
+    int n = 0;
+    for (OptimalDpor part = shares.take(); part != null; part = shares.take()) {
+      OptimalDpor p = part;
+      try (Session s = new Session(ops.program(), p, Session.Options.DEFAULT)) {
+        s.run(
+            (e, o) -> {
+              if (o.kind() != Outcome.Kind.COVERED && !p.isElsewhere() && !p.isDoubtful()) {
+                assertThat(explored.add(sketch.of(e))).as("first time of a class of %s, %s", ops, p).isTrue();
+              }
+              return true;
+            });
+      }
+      if (p.isDoubtful()) {
+        return 0;
+      }
+      assertThat(p.divergences()).as("steps of a part of %s, %s", ops, p).isZero();
+      shares.done(p);
+      n++;
+    }
+    assertThat(explored).as("classes of %s in %d parts", ops, n).isEqualTo(all);
+    return n;
   }
 
   /** A step that takes a lock and changes what another read while it held the lock: the two cannot be turned round. */

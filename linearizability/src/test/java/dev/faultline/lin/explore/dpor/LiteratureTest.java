@@ -3,6 +3,9 @@ package dev.faultline.lin.explore.dpor;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
+import dev.faultline.lin.explore.Exploration;
+import dev.faultline.lin.explore.Exploration.Verdict;
+import dev.faultline.lin.explore.Explorer;
 import dev.faultline.lin.explore.Programs;
 import dev.faultline.lin.explore.engine.Outcome;
 import dev.faultline.lin.explore.engine.Program;
@@ -61,5 +64,20 @@ class LiteratureTest {
     assertEquals(classes, dpor.classes(), dpor.toString());
     assertEquals(0, dpor.redundant(), dpor.toString());
     assertEquals(0, dpor.divergences(), dpor.toString());
+  }
+
+  /** Parts that several workers explore have nothing in common and leave nothing out. */
+  @ParameterizedTest(name = "{0}({1}) has {2} classes")
+  @MethodSource("sizes")
+  void parts_haveOneExecutionPerClassTogether(String name, int n, long classes, Program program)
+      throws InterruptedException {
+    for (int workers = 2; workers <= 3; workers++) {
+      Exploration x = new Explorer(program).exhaust(workers);
+      assertNull(x.finding());
+      assertEquals("", x.note());
+      assertEquals(classes, x.executions());
+      assertEquals(0, x.redundant());
+      assertEquals(Verdict.COMPLETE, x.verdict());
+    }
   }
 }

@@ -93,6 +93,10 @@ class ScenarioClassesTest {
     return rows().stream().filter(r -> r.fixed >= 0 && r.fixed <= QUICK);
   }
 
+  static Stream<Row> inParts() {
+    return quick().filter(r -> r.fixed >= 50 && r.fixed <= 1_500);
+  }
+
   static Stream<Row> large() {
     return rows().stream().filter(r -> r.fixed > QUICK);
   }
@@ -136,6 +140,17 @@ class ScenarioClassesTest {
   @Tag("slow")
   void fixedKernel_hasManyClasses(Row r) {
     complete(r.scenario, Mode.FIXED, r.fixed, true);
+  }
+
+  /** Two workers that explore parts. */
+  @ParameterizedTest
+  @MethodSource("inParts")
+  void fixedKernel_hasAsManyClassesInParts(Row r) throws InterruptedException {
+    Exploration x = new Explorer(ScenarioProgram.of(r.scenario)).exhaust(2);
+    assertThat(x.finding()).isNull();
+    assertThat(x.note()).isEmpty();
+    assertThat(x.verdict()).isEqualTo(Verdict.COMPLETE);
+    assertThat(x.executions()).isEqualTo(r.fixed);
   }
 
   @ParameterizedTest
