@@ -103,6 +103,11 @@ public final class Explorer {
     }
 
     boolean executed(Execution e, Outcome o) {
+      long all = together.incrementAndGet();
+      if (all > executionsMax && !o.isFinding()) { // another's was the last
+        exhausted = false;
+        return false;
+      }
       steps += e.steps().count();
       if (o.kind() == Outcome.Kind.COVERED || chooser.isElsewhere()) {
         redundant++;
@@ -113,7 +118,6 @@ public final class Explorer {
         found = new Found(o, new Schedule(facts, choices(e.steps())), done + redundant, TraceText.of(e));
         return false;
       }
-      long all = together.incrementAndGet();
       if ((done + redundant & 63) == 0 || steps > 1000) {
         progress.at(all, chooser);
       }

@@ -12,8 +12,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Explores one execution of each class of those that differ only in the order of independent steps: of all, or of a part
- * of them, while others explore the rest.
+ * Explores one execution of each class of those that differ only in the order of independent steps: of all, or of a
+ * part of them, while others explore the rest.
  */
 public final class OptimalDpor implements Chooser {
   /*

@@ -36,8 +36,7 @@ record Order(long name, int first, int nth, int second, int mth, boolean must) {
 
   /** Returns whether two orders are about the same two steps. */
   boolean isLike(Order o) {
-    return name == o.name
-        && (first == o.first && nth == o.nth && second == o.second && mth == o.mth
-            || first == o.second && nth == o.mth && second == o.first && mth == o.nth);
+    return new Order(name, first, nth, second, mth, o.must).equals(o)
+        || new Order(name, second, mth, first, nth, o.must).equals(o);
   }
 }

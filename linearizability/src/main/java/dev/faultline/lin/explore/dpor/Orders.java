@@ -16,8 +16,8 @@ final class Orders {
    * A part       of the classes is given by orders of steps of two strands that are announced with the same thing, each
    *              the strand's nth there. Such steps conflict, so a class has one order or the other, or one of them is
    *              not in it.
-   * Keeping to   the strand that is to be second is held, as by a lock, while it is about to make its step and the other
-   *              has not. It is let go by a step that its own depends on, so what commutes is as before.
+   * Keeping to   the strand that is to be second is held, as by a lock, while it is about to make its step and the
+   *              other has not. It is let go by a step that its own depends on, so what commutes is as before.
    * Doubt        Steps that do not conflict are none that parts can be told apart by; and beyond a lock that is never
    *              taken, as a held strand has it, the reduction does not see. Both are noted.
    */

@@ -3,6 +3,7 @@ package dev.faultline.lin.explore.dpor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.faultline.hw.strand.Strand;
+import dev.faultline.lin.explore.Explorer;
 import dev.faultline.lin.explore.Programs;
 import dev.faultline.lin.explore.Programs.NamedLock;
 import dev.faultline.lin.explore.engine.Outcome;
@@ -160,7 +161,7 @@ class BruteForceTest {
     assertThat(split).as("programs in parts").isGreaterThan(15);
   }
 
-  /** Explores a program in parts, one after the other; returns how many there were, 0 if they could not be told apart. */
+  /** Explores a program in parts, one after the other; returns how many, 0 if they could not be told apart. */
   private static int inParts(Ops ops, ClassSketch sketch, Set<Long> all) {
     Shares shares = new Shares(4);
     Set<Long> explored = new HashSet<>();
@@ -197,5 +198,40 @@ class BruteForceTest {
     }
     assertThat(dpor.classes()).isEqualTo(6);
     assertThat(dpor.divergences()).isZero();
+  }
+
+  /** Whether two strands' steps at a word conflict depends on who comes first by another: no parts can be made. */
+  @Test
+  void parts_thatHaveClassesInCommon_areSeen_andAllIsExploredAlone() throws InterruptedException {
+    Program program =
+        strands -> {
+          SharedWord[] words = Programs.words("w", 2);
+          return Programs.trial(
+              3,
+              n -> {
+                if (n == 0) {
+                  words[1].get();
+                } else if (n == 2) {
+                  words[0].set(1);
+                } else if (words[0].get() == 0) {
+                  words[1].set(1);
+                } else {
+                  words[1].get();
+                }
+              });
+        };
+    long alone = new Explorer(program).exhaust(1).executions();
+    assertThat(alone).isEqualTo(3); // w and f in both orders, or the set of f first
+    Shares shares = new Shares(2);
+    boolean seen = false;
+    for (OptimalDpor p = shares.take(); p != null; p = shares.take()) {
+      try (Session s = new Session(program, p, Session.Options.DEFAULT)) {
+        s.run((e, o) -> true);
+      }
+      seen |= p.isDoubtful();
+      shares.done(p);
+    }
+    assertThat(seen).isTrue();
+    assertThat(new Explorer(program).exhaust(2).executions()).isEqualTo(alone);
   }
 }
