@@ -67,6 +67,30 @@ final class PmapTest {
     return m;
   }
 
+  @Test
+  void aPageWithoutMappings_isNeitherReferencedNorModified() {
+    boot(Mode.FIXED);
+    VmPage m = w.page();
+    assertThat(w.pmaps.isReferenced(m)).isFalse();
+    assertThat(w.pmaps.isModified(m)).isFalse();
+  }
+
+  /** What comes after a leaf's last page is in another leaf: the index there is that of this one's first page. */
+  @Test
+  void rangesUpToTheEndOfALeaf_leaveItsFirstPageAlone() {
+    boot(Mode.FIXED);
+    long first = a.table().leafSpan();
+    long end = 2 * first;
+    w.enter(a, first, w.page(), RW, true);
+    w.enter(a, end - PAGE, w.page(), RW, true);
+    a.protect(end - PAGE, end, VmProt.READ);
+    assertThat(stores(cpu, first, 1)).isTrue();
+    assertThat(stores(cpu, end - PAGE, 1)).isFalse();
+    a.remove(end - PAGE, end);
+    assertThat(loads(cpu, first)).isTrue();
+    assertThat(a.residentCount()).isEqualTo(1);
+  }
+
   // enter
 
   @ParameterizedTest
