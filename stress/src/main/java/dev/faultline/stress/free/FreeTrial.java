@@ -2,6 +2,7 @@ package dev.faultline.stress.free;
 
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
+import dev.faultline.hw.strand.WatchedTime;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.base.Defect;
 import dev.faultline.vm.base.Mode;
@@ -131,23 +132,25 @@ public final class FreeTrial {
   /** Waits for the end of what {@code strand} does; returns what is wrong, or null. Not for long after a death. */
   private @Nullable String outcome(Strand strand, String who) {
     WaitForGraph before = null;
-    long since = stage.strands().nanoTime();
+    WatchedTime time = new WatchedTime(LOOK_NANOS);
+    long since = time.at(stage.strands().nanoTime());
     int still = 0;
     while (!stage.strands().join(strand, LOOK_NANOS)) {
+      long now = time.at(stage.strands().nanoTime());
       ScenarioWorld w = world;
       Kernel k = w == null ? null : w.kernel();
       if (failure.get() != null || (k != null && k.death() != null)) {
         return whyStuck(k, who);
       }
       if (resting) {
-        since = stage.strands().nanoTime();
+        since = now;
         still = 0;
       } else if (k != null) {
         WaitForGraph g = WaitForGraph.of(k.domain());
         still = before != null && isStill(k, g) && g.sameAs(before) ? still + 1 : 0;
         before = g;
       }
-      if (still >= STILL_LOOKS || stage.strands().nanoTime() - since > PATIENCE_NANOS) {
+      if (still >= STILL_LOOKS || now - since > PATIENCE_NANOS) {
         return whyStuck(k, who);
       }
     }

@@ -5,6 +5,7 @@ import dev.faultline.hw.strand.SerialStrands;
 import dev.faultline.hw.strand.Standstill;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
+import dev.faultline.hw.strand.WatchedTime;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.detect.Finding;
@@ -31,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 /** Runs one world of a soak to its end, or to its first finding, and says what was seen. */
 public final class SoakRun {
   private static final long LOOK_NANOS = 2_000_000;
+  private static final long GAP_NANOS = 100_000_000L; // between looks, on a host that runs us
   private static final long GIVE_UP_NANOS = 5_000_000_000L;
   private static final long WORLD_NANOS = 300_000_000_000L; // the slowest takes a few seconds, on a quiet machine
 
@@ -106,7 +108,7 @@ public final class SoakRun {
     run.start();
     checks.start();
     IdleWakeups wakeups = world.unrest().wakeups() ? new IdleWakeups(kernel, world.programSeed()) : null;
-    boolean ended = watch(kernel, run, findings, began);
+    boolean ended = watch(kernel, run, findings);
     running = null;
     if (wakeups != null) {
       wakeups.stop();
@@ -143,9 +145,10 @@ public final class SoakRun {
   }
 
   /** Waits for the end of a run; ends it at its first finding. False if the kernel had to be left as it was. */
-  private boolean watch(Kernel kernel, KernelRun run, Findings findings, long began) {
+  private boolean watch(Kernel kernel, KernelRun run, Findings findings) {
     HangDetector hang = new HangDetector(kernel, run::commandsDone);
     Victims victims = new Victims(kernel);
+    WatchedTime time = new WatchedTime(GAP_NANOS);
     Strands strands = kernel.domain().strands();
     boolean ending = false; // the run was told to stop
     long giveUp = Long.MAX_VALUE; // after a finding
@@ -167,8 +170,9 @@ public final class SoakRun {
           return false;
         }
         Finding f = hang.look(now);
-        if (f == null && host - began >= WORLD_NANOS) {
-          f = hang.overdue(host - began);
+        long age = time.at(host);
+        if (f == null && age >= WORLD_NANOS) {
+          f = hang.overdue(age);
         }
         if (f != null) {
           findings.add(f);

@@ -1,5 +1,6 @@
 package dev.faultline.stress.soak;
 
+import dev.faultline.hw.strand.WatchedTime;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.proc.Process;
 import java.util.HashMap;
@@ -11,8 +12,10 @@ import org.jspecify.annotations.Nullable;
 /** Sees to it that processes that were killed for want of memory end: their memory is what everybody waits for. */
 final class Victims {
   private static final long PATIENCE_NANOS = 10_000_000_000L;
+  private static final long GAP_NANOS = 100_000_000L; // between looks, on a host that runs us
 
   private final Kernel kernel; // (C)
+  private final WatchedTime time = new WatchedTime(GAP_NANOS);
   private final Map<Process, Long> since = new HashMap<>();
 
   Victims(Kernel kernel) {
@@ -20,7 +23,8 @@ final class Victims {
   }
 
   /** Looks once; returns what is wrong, or null. */
-  @Nullable String look(long now) {
+  @Nullable String look(long hostTime) {
+    long now = time.at(hostTime);
     if (kernel.processes().killedForMemory().isEmpty()) {
       return null;
     }

@@ -2,6 +2,9 @@ package dev.faultline.stress.free;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.faultline.hw.strand.Strand;
+import dev.faultline.hw.strand.Strands;
+import dev.faultline.hw.strand.ThreadStrands;
 import dev.faultline.vm.base.Mode;
 import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
@@ -9,6 +12,8 @@ import dev.faultline.vm.sync.Channel;
 import dev.faultline.vm.sync.NamedChannel;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -89,5 +94,81 @@ final class StressTest {
     Stress.Result r = run(s, Mode.FIXED, 10);
     assertThat(r.found()).isNotNull();
     assertThat(r.found().message()).isEqualTo("one is 1 instead of [2]");
+  }
+
+  /** The host's clock, which jumps between two looks at it. */
+  private static final class Jumping extends Strands {
+    private final Strands threads; // (C)
+    private final AtomicLong jumps = new AtomicLong();
+
+    Jumping(Strands threads) {
+      this.threads = threads;
+    }
+
+    @Override
+    public Strand start(String name, Runnable body) {
+      return threads.start(name, body);
+    }
+
+    @Override
+    public Strand attach(String name) {
+      return threads.attach(name);
+    }
+
+    @Override
+    public void detach() {
+      threads.detach();
+    }
+
+    @Override
+    public void join(Strand strand) {
+      threads.join(strand);
+    }
+
+    @Override
+    public boolean join(Strand strand, long nanos) {
+      return threads.join(strand, nanos);
+    }
+
+    @Override
+    public long nanoTime() {
+      return threads.nanoTime() + jumps.incrementAndGet() * 20_000_000_000L;
+    }
+
+    @Override
+    public boolean controlled() {
+      return false;
+    }
+
+    @Override
+    public Strands world(BiConsumer<Strand, Throwable> onDeath) {
+      return threads.world(onDeath);
+    }
+  }
+
+  /** When the host has stood still, who is watched has not been run any more than who watches. */
+  @Test
+  void aPauseOfTheHost_isNoHang() {
+    Scenario two = Scenarios.all().get(0);
+    Runnable late = () -> Strand.current().parkNanos(700_000_000);
+    Scenario s =
+        new Scenario(
+            "late",
+            "All take their time.",
+            two.exercises(),
+            two.shape(),
+            w -> {
+              late.run();
+              w.actor("late", late);
+              w.check(late);
+            });
+    Strands threads = new ThreadStrands();
+    threads.attach("watcher");
+    try {
+      FreeTrial trial = new FreeTrial(FreeTrial.Stage.of(new Jumping(threads)));
+      assertThat(trial.run(s, Mode.FIXED, Set.of(), 1)).isNull();
+    } finally {
+      threads.detach();
+    }
   }
 }

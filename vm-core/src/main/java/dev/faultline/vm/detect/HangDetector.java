@@ -1,5 +1,6 @@
 package dev.faultline.vm.detect;
 
+import dev.faultline.hw.strand.WatchedTime;
 import dev.faultline.vm.Kernel;
 import dev.faultline.vm.base.Event;
 import dev.faultline.vm.detect.WaitForGraph.Wait;
@@ -31,7 +32,9 @@ public final class HangDetector {
    *              nothing, so if the others wait for something of the kernel's, they hang while it sleeps.
    *              A daemon that works by the clock may still help: the looks go on until it has been through a whole
    *              pass, and all the others sleep the very same sleeps.
-   * Lost time    A wait whose end is long past, by the clock, ends by itself no more: the clock has lost a callout.
+   * Lost time    A wait whose end is long past, by the clock, ends by itself no more: the clock has lost a callout, if
+   *              that is seen for a second. The thread that keeps the clock may be late, as after a pause of the host.
+   * Host time    counts as far as looks were made: see WatchedTime.
    * Lost I/O     The disk is busy, moves nothing for seconds, and everybody waits.
    * No progress  For a long time no command, no fault that ends and no block moved, though some thread runs: threads
    *              that keep each other busy. The patience is for the kernel, so a process that sleeps its own sleep does
@@ -41,11 +44,13 @@ public final class HangDetector {
   private static final long DISK_PATIENCE_NANOS = 10_000_000_000L;
   private static final long OVERDUE_NANOS = 1_000_000_000L;
   private static final long COST_NANOS = 200_000;
+  private static final long GAP_NANOS = 100_000_000L; // between looks, on a host that runs us
   private static final int PACE = 9; // of a look that takes longer, as many times as long until the next
 
   private final Kernel kernel; // (C)
   private final LongSupplier work; // (C)
   private final Starvation starvation; // (C)
+  private final WatchedTime time = new WatchedTime(GAP_NANOS);
   private @Nullable WaitForGraph before; // the last look's
   private @Nullable WaitForGraph firstStill; // the first look's at this stillness
   private long progress = Long.MIN_VALUE; // no sum: that may be below 0, as counters are read one after another
@@ -75,7 +80,7 @@ public final class HangDetector {
     if (began < next) {
       return null;
     }
-    Finding f = lookNow(now);
+    Finding f = lookNow(time.at(now));
     long end = kernel.domain().strands().nanoTime();
     next = end - began < COST_NANOS ? end : end + PACE * (end - began);
     return f;
@@ -96,7 +101,7 @@ public final class HangDetector {
       firstStill = still ? g : null;
       stillSince = now;
     } else if (diskIdle) {
-      if (g.periodsPassedSince(first)) {
+      if (g.periodsPassedSince(first) && (now - stillSince >= OVERDUE_NANOS || !isAnyOverdue(g))) {
         return finding("I-58 all threads wait and nobody is left to wake them", g);
       }
     } else if (now - stillSince >= DISK_PATIENCE_NANOS) {
@@ -178,6 +183,10 @@ public final class HangDetector {
   private boolean isOverdue(Wait w) {
     long ticks = Math.max(10, OVERDUE_NANOS / kernel.machine().clock().tickNanos());
     return kernel.machine().clock().now() - w.end() > ticks;
+  }
+
+  private boolean isAnyOverdue(WaitForGraph g) {
+    return g.waits().stream().anyMatch(w -> w.end() != 0 && isOverdue(w));
   }
 
   private Finding finding(String message, WaitForGraph g) {

@@ -1,6 +1,7 @@
 package dev.faultline.vm.detect;
 
 import dev.faultline.hw.strand.Strand;
+import dev.faultline.hw.strand.WatchedTime;
 import dev.faultline.vm.Kernel;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -10,6 +11,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 public final class Quiescence {
   private static final long LOOK_NANOS = 200_000;
+  private static final long GAP_NANOS = 50_000_000; // between looks, on a host that runs us
   private static final int LOOKS = 3;
 
   private Quiescence() {}
@@ -19,7 +21,7 @@ public final class Quiescence {
    * times in a row. The caller is a strand of the kernel's machine, outside the kernel; no process runs. A kernel that
    * has no thread, of a daemon or other, cannot begin anything: one look suffices.
    *
-   * @param nanos how long to wait at most
+   * @param nanos how long to wait at most; time in which the host runs nobody does not count
    * @return whether the kernel came to rest
    */
   public static boolean await(Kernel kernel, long nanos) {
@@ -27,11 +29,11 @@ public final class Quiescence {
       return true;
     }
     Strand me = Strand.current();
-    long deadline = kernel.domain().strands().nanoTime() + nanos;
+    WatchedTime time = new WatchedTime(GAP_NANOS);
     int quiet = 0;
     while (quiet < LOOKS) {
       quiet = isQuiet(kernel) ? quiet + 1 : 0;
-      if (kernel.domain().strands().nanoTime() > deadline) {
+      if (time.at(kernel.domain().strands().nanoTime()) > nanos) {
         return false;
       }
       me.parkNanos(LOOK_NANOS);

@@ -414,6 +414,14 @@ final class HangDetectorTest {
     HangDetector d = new HangDetector(k, () -> 0);
     assertThat(d.look(System.nanoTime())).isNull();
     assertThat(d.look(System.nanoTime())).as("not yet due").isNull();
+    long due = k.machine().clock().now() + 2_000 + 1_100_000_000L / k.machine().clock().tickNanos();
+    Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> k.machine().clock().now() > due);
+    long now = System.nanoTime();
+    for (int i = 0; i < 9; i++) { // the host has stood still, and has run nobody but the one who looks
+      assertThat(d.look(now)).as("the clock may be late itself").isNull();
+      now += 20_000_000_000L;
+      Awaitility.await().pollDelay(Duration.ofMillis(20)).until(() -> true); // no look before its time
+    }
     Finding f = awaitFinding(d, Duration.ofSeconds(30));
     assertThat(f.message()).startsWith("I-58 all threads wait");
     assertThat(f.details().get("lost wakeups")).contains("long past");

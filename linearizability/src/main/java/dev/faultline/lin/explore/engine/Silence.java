@@ -1,5 +1,6 @@
 package dev.faultline.lin.explore.engine;
 
+import dev.faultline.hw.strand.WatchedTime;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,7 @@ final class Silence {
   private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
 
   private final long patienceNanos; // (C)
+  private final WatchedTime time; // of a pause of the host little counts
   private long steps = -1;
   private long sinceNanos;
   private long usedNanos; // by the thread that had the turn, when silence began
@@ -25,11 +27,12 @@ final class Silence {
 
   Silence(long patienceNanos) {
     this.patienceNanos = patienceNanos;
+    time = new WatchedTime(patienceNanos / 2);
   }
 
   /** Looks again; returns whether the strand is at fault. */
   boolean isEscape(long stepsNow, @Nullable ControlledStrand running) {
-    long now = System.nanoTime();
+    long now = time.at(System.nanoTime());
     Carrier c = running == null ? null : running.carrier;
     long used = c == null ? 0 : THREADS.getThreadCpuTime(c.host().getId());
     if (stepsNow != steps || running != who) {
