@@ -2,6 +2,7 @@ package dev.faultline.hw;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.faultline.hw.strand.SerialStrands;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.hw.strand.Strands;
 import dev.faultline.hw.strand.ThreadStrands;
@@ -34,8 +35,12 @@ final class HwWorld implements AutoCloseable {
   private int tables;
 
   HwWorld(MachineConfig config) {
+    this(config, POOL);
+  }
+
+  private HwWorld(MachineConfig config, Strands supply) {
     this.config = config;
-    strands = POOL.world((s, t) -> death.compareAndSet(null, t));
+    strands = supply.world((s, t) -> death.compareAndSet(null, t));
     me = strands.attach("test");
     machine = new Machine(config, strands);
   }
@@ -45,6 +50,13 @@ final class HwWorld implements AutoCloseable {
     MachineConfig.Builder b = MachineConfig.builder().cpus(2).frames(16).diskBlocks(1024);
     change.accept(b);
     return new HwWorld(b.build());
+  }
+
+  /** The same with strands that run one at a time, in simulated time: for what happens at instants. */
+  static HwWorld serial(Consumer<MachineConfig.Builder> change) {
+    MachineConfig.Builder b = MachineConfig.builder().cpus(2).frames(16).diskBlocks(1024);
+    change.accept(b);
+    return new HwWorld(b.build(), POOL.serial(1, 8, true));
   }
 
   static HwWorld plain() {
@@ -118,6 +130,9 @@ final class HwWorld implements AutoCloseable {
       machine.close();
     } finally {
       strands.detach();
+      if (strands instanceof SerialStrands serial) {
+        serial.close();
+      }
     }
     assertThat(death.get()).isNull();
   }
