@@ -125,6 +125,29 @@ final class FaultEffectsTest {
     }
   }
 
+  /** Of memory without a file, and of a private mapping of a file. */
+  @Test
+  void aCopyOfWiredMemory_isOfItsLength_referenced_andModified() {
+    try (World w = World.builder().build()) {
+      Space s = w.space().mapZero(16, 3).mapPrivate(file(w, 6), 2, 32, 3);
+      ok(s.wire(16, 3));
+      ok(s.wire(32, 3));
+      Space child = s.fork();
+      for (int page : new int[] {16, 32}) {
+        VmObject copy = child.object(page);
+        assertThat(copy).isNotSameAs(s.object(page));
+        assertThat(copy.size()).isEqualTo(3L * w.pageSize());
+        VmPage m = resident(w, child, page, copy, 0);
+        assertThat(m.isReferenced()).isTrue();
+        assertThat(m.dirty()).isEqualTo(VmPage.ALL_CHUNKS);
+        assertThat(m.isActive()).isTrue();
+      }
+      ok(s.unwire(16, 3));
+      ok(s.unwire(32, 3));
+      check(w, s, child);
+    }
+  }
+
   /** W2: who has locked a page of a file in memory keeps it, whatever is copied from it. */
   @Test
   void aCopyFromAFile_leavesWiredMappings_andTakesTheOthers() {
