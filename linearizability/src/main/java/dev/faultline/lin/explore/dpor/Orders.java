@@ -13,9 +13,10 @@ final class Orders {
   /*
    * Implementation overview
    *
-   * A part       of the classes is given by orders of steps of two strands that are announced with the same thing, each
+   * A part       of the classes is given by orders of steps of two actors that are announced with the same thing, each
    *              the strand's nth there. Such steps conflict, so a class has one order or the other, or one of them is
-   *              not in it.
+   *              not in it. How often the disk or a daemon comes by a thing depends on too much: half of what is
+   *              explored would be the other part's.
    * Keeping to   the strand that is to be second is held, as by a lock, while it is about to make its step and the
    *              other has not. It is let go by a step that its own depends on, so what commutes is as before.
    * Doubt        Steps that do not conflict are none that parts can be told apart by; and beyond a lock that is never
@@ -71,7 +72,7 @@ final class Orders {
   private boolean tellsApart(Execution e, int a, int b) {
     Steps s = e.steps();
     if (s.primary(a) != s.primary(b) || !Names.isSure(s.primary(a)) || holdsLock(s, a) || holdsLock(s, b)
-        || e.startedBy(s.strand(a)) >= 0 || e.startedBy(s.strand(b)) >= 0) {
+        || !e.isActor(s.strand(a)) || !e.isActor(s.strand(b))) {
       return false;
     }
     return orders.stream().noneMatch(Order.of(e, a, b)::isLike);

@@ -11,6 +11,9 @@ public interface Execution {
   /** Returns the name of a strand. */
   String name(int strand);
 
+  /** Returns whether a strand is one of the program's actors, and not one that serves them. */
+  boolean isActor(int strand);
+
   /** Returns a strand's key: the same number in every execution in which it came into being in the same way. */
   int key(int strand);
 

@@ -72,6 +72,11 @@ abstract class ExecutionState implements Execution {
   }
 
   @Override
+  public boolean isActor(int strand) {
+    return strands[strand].actor;
+  }
+
+  @Override
   public int key(int strand) {
     return strands[strand].key;
   }

@@ -151,6 +151,7 @@ class ScenarioClassesTest {
     assertThat(x.note()).isEmpty();
     assertThat(x.verdict()).isEqualTo(Verdict.COMPLETE);
     assertThat(x.executions()).isEqualTo(r.fixed);
+    assertThat(x.redundant()).as("executions that led into another part").isLessThanOrEqualTo(r.fixed / 10);
   }
 
   @ParameterizedTest
