@@ -13,6 +13,7 @@ import dev.faultline.vm.sync.NamedChannel;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -163,12 +164,9 @@ final class StressTest {
               w.check(late);
             });
     Strands threads = new ThreadStrands();
-    threads.attach("watcher");
-    try {
-      FreeTrial trial = new FreeTrial(FreeTrial.Stage.of(new Jumping(threads)));
-      assertThat(trial.run(s, Mode.FIXED, Set.of(), 1)).isNull();
-    } finally {
-      threads.detach();
-    }
+    FreeTrial trial = new FreeTrial(FreeTrial.Stage.of(new Jumping(threads)));
+    AtomicReference<Object> found = new AtomicReference<>("not run");
+    threads.join(threads.start("watcher", () -> found.set(trial.run(s, Mode.FIXED, Set.of(), 1))));
+    assertThat(found.get()).isNull();
   }
 }
