@@ -27,6 +27,7 @@ final class Orders {
   private int[] secondAt;
   private int[] firstLeft; // times that the strands come to the thing, until those steps are made
   private int[] secondLeft;
+  private int counted; // steps of this execution
   private boolean doubtful;
 
   Orders(List<Order> given) {
@@ -104,14 +105,19 @@ final class Orders {
   void begin() {
     Arrays.fill(firstAt, -1);
     Arrays.fill(secondAt, -1);
+    counted = 0;
     for (int i = 0; i < firstAt.length; i++) {
       firstLeft[i] = orders.get(i).nth();
       secondLeft[i] = orders.get(i).mth();
     }
   }
 
-  /** A step is complete. */
+  /** A step is complete. Said again, as of the last step of an execution that is given up, it changes nothing. */
   void made(Execution e, int step) {
+    if (step < counted) {
+      return;
+    }
+    counted = step + 1;
     Steps steps = e.steps();
     long name = steps.primary(step);
     int key = e.key(steps.strand(step));
