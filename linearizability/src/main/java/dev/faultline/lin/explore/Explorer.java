@@ -3,7 +3,7 @@ package dev.faultline.lin.explore;
 import dev.faultline.lin.explore.Exploration.Found;
 import dev.faultline.lin.explore.Exploration.Verdict;
 import dev.faultline.lin.explore.dpor.OptimalDpor;
-import dev.faultline.lin.explore.dpor.Shares;
+import dev.faultline.lin.explore.dpor.Parts;
 import dev.faultline.lin.explore.engine.Chooser;
 import dev.faultline.lin.explore.engine.Execution;
 import dev.faultline.lin.explore.engine.Outcome;
@@ -31,8 +31,6 @@ public final class Explorer {
   private long nanosMax = Long.MAX_VALUE;
   private Progress progress = (executions, chooser) -> {};
   private BooleanSupplier stop = () -> false;
-  private AtomicLong together = new AtomicLong(); // executions, of all that explore parts of the same
-  private long began; // when they did
 
   /** Hears how far an exploration is. Called on a thread of the explorer, now and then. */
   public interface Progress {
@@ -88,22 +86,35 @@ public final class Explorer {
     return this;
   }
 
+  /** What all have spent that explore the same. */
+  private record Spent(AtomicLong executions, long began) {
+    static Spent nothing() {
+      return new Spent(new AtomicLong(), System.nanoTime());
+    }
+
+    long nanos() {
+      return System.nanoTime() - began;
+    }
+  }
+
   /** What one run counts. Belongs to whoever has the turn. */
   private final class Run {
-    final long begun = System.nanoTime();
+    final long began = System.nanoTime();
     final Chooser chooser;
+    final Spent spent;
     long done;
     long redundant;
     long steps;
     @Nullable Found found;
     boolean exhausted = true;
 
-    Run(Chooser chooser) {
+    Run(Chooser chooser, Spent spent) {
       this.chooser = chooser;
+      this.spent = spent;
     }
 
     boolean executed(Execution e, Outcome o) {
-      long all = together.incrementAndGet();
+      long all = spent.executions.incrementAndGet();
       if (all > executionsMax && !o.isFinding()) { // another's was the last
         exhausted = false;
         return false;
@@ -121,7 +132,7 @@ public final class Explorer {
       if ((done + redundant & 63) == 0 || steps > 1000) {
         progress.at(all, chooser);
       }
-      if (all >= executionsMax || System.nanoTime() - began >= nanosMax || stop.getAsBoolean()) {
+      if (all >= executionsMax || spent.nanos() >= nanosMax || stop.getAsBoolean()) {
         exhausted = false;
         return false;
       }
@@ -131,13 +142,11 @@ public final class Explorer {
 
   /** Explores. */
   public Exploration run(Chooser chooser) {
-    together = new AtomicLong();
-    began = System.nanoTime();
-    return runPart(chooser);
+    return run(chooser, Spent.nothing());
   }
 
-  private Exploration runPart(Chooser chooser) {
-    Run run = new Run(chooser);
+  private Exploration run(Chooser chooser, Spent spent) {
+    Run run = new Run(chooser, spent);
     Outcome escaped;
     try (Session s = new Session(program, chooser, options)) {
       escaped = s.run(run::executed);
@@ -146,7 +155,7 @@ public final class Explorer {
     if (escaped != null) {
       found = new Found(escaped, new Schedule(facts, List.of()), run.done + 1, "");
     }
-    long nanos = System.nanoTime() - run.begun;
+    long nanos = System.nanoTime() - run.began;
     Verdict verdict = found != null ? Verdict.FINDING : verdict(chooser, run.exhausted);
     return new Exploration(verdict, run.done, run.redundant, run.steps, nanos, found, note(chooser));
   }
@@ -160,45 +169,43 @@ public final class Explorer {
     if (workers == 1) {
       return run(new OptimalDpor());
     }
-    together = new AtomicLong();
-    began = System.nanoTime();
-    Shares shares = new Shares(workers);
+    Spent spent = Spent.nothing();
+    Parts parts = new Parts(workers);
     AtomicBoolean doubtful = new AtomicBoolean();
     List<Function<BooleanSupplier, Exploration>> all = new ArrayList<>();
     for (int i = 0; i < workers; i++) {
       Explorer e = another().executions(executionsMax).nanos(nanosMax).progress(i == 0 ? progress : (n, c) -> {});
-      e.together = together;
-      e.began = began;
       all.add(
           other -> {
             e.stopWhen(() -> doubtful.get() || other.getAsBoolean() || stop.getAsBoolean());
-            return e.parts(shares, doubtful);
+            return e.exhaust(parts, doubtful, spent);
           });
     }
     Exploration x = SideBySide.run(all);
     if (doubtful.get() && x.finding() == null) {
-      return run(new OptimalDpor()); // parts that cannot be told apart cannot be explored apart
+      // Parts that cannot be told apart cannot be explored apart: what was seen counts for nothing, but took its time.
+      return run(new OptimalDpor(), new Spent(new AtomicLong(), spent.began));
     }
     return x;
   }
 
   /** Explores parts until there are none. */
-  private Exploration parts(Shares shares, AtomicBoolean doubtful) {
+  private Exploration exhaust(Parts parts, AtomicBoolean doubtful, Spent spent) {
     Exploration sum = new Exploration(Verdict.COMPLETE, 0, 0, 0, 0, null, "");
     try {
-      for (OptimalDpor part = shares.take(); part != null; part = shares.take()) {
-        sum = sum.and(runPart(part));
+      for (OptimalDpor part = parts.take(); part != null; part = parts.take()) {
+        sum = sum.and(run(part, spent));
         if (part.isDoubtful()) {
           doubtful.set(true);
         }
         if (sum.verdict() != Verdict.COMPLETE || doubtful.get()) {
           return sum;
         }
-        shares.done(part);
+        parts.done(part);
       }
       return sum;
     } finally {
-      shares.close(); // who waits for a part of this one's must not
+      parts.close(); // who waits for a part of this one's must not
     }
   }
 

@@ -52,9 +52,9 @@ public final class OptimalDpor implements Chooser {
    * @param orders all that its executions keep to
    * @param weight a guess at how much of the whole it is
    */
-  record Share(List<Order> orders, double weight) {}
+  record Part(List<Order> orders, double weight) {}
 
-  private final @Nullable Shares shares; // (C) where parts of this one go; null: it is never split
+  private final @Nullable Parts parts; // (C) where parts of this one go; null: it is never split
   private final Orders orders; // (C)
   private double weight;
   private boolean splittable;
@@ -74,14 +74,14 @@ public final class OptimalDpor implements Chooser {
 
   /** Creates one for all classes. */
   public OptimalDpor() {
-    this(new Share(List.of(), 1), null);
+    this(new Part(List.of(), 1), null);
   }
 
-  OptimalDpor(Share share, @Nullable Shares shares) {
-    this.shares = shares;
-    orders = new Orders(share.orders);
-    weight = share.weight;
-    splittable = shares != null;
+  OptimalDpor(Part part, @Nullable Parts parts) {
+    this.parts = parts;
+    orders = new Orders(part.orders);
+    weight = part.weight;
+    splittable = parts != null;
   }
 
   /** Returns whether executions showed that the parts have something in common: then the numbers mean nothing. */
@@ -120,7 +120,7 @@ public final class OptimalDpor implements Chooser {
 
   /** Returns an estimate of how much is done, by others too, 0 to 1: what of each node's known branches is behind. */
   public double share() {
-    Shares s = shares;
+    Parts s = parts;
     return s == null ? ownShare() : s.behind() + weight * ownShare();
   }
 
@@ -327,14 +327,14 @@ public final class OptimalDpor implements Chooser {
 
   /** Gives parts of this away, if parts are wanted, by races of the first execution. */
   private void split(Execution e) {
-    Shares to = shares;
+    Parts to = parts;
     if (to == null || elsewhere || !to.isShort()) {
       return;
     }
     List<List<Order>> rest = orders.split(e, races);
     weight /= rest.size() + 1;
     for (List<Order> r : rest) {
-      to.add(new Share(r, weight));
+      to.add(new Part(r, weight));
     }
   }
 

@@ -163,10 +163,10 @@ class BruteForceTest {
 
   /** Explores a program in parts, one after the other; returns how many, 0 if they could not be told apart. */
   private static int inParts(Ops ops, ClassSketch sketch, Set<Long> all) {
-    Shares shares = new Shares(4);
+    Parts parts = new Parts(4);
     Set<Long> explored = new HashSet<>();
     int n = 0;
-    for (OptimalDpor part = shares.take(); part != null; part = shares.take()) {
+    for (OptimalDpor part = parts.take(); part != null; part = parts.take()) {
       OptimalDpor p = part;
       try (Session s = new Session(ops.program(), p, Session.Options.DEFAULT)) {
         s.run(
@@ -181,7 +181,7 @@ class BruteForceTest {
         return 0;
       }
       assertThat(p.divergences()).as("steps of a part of %s, %s", ops, p).isZero();
-      shares.done(p);
+      parts.done(p);
       n++;
     }
     assertThat(explored).as("classes of %s in %d parts", ops, n).isEqualTo(all);
@@ -222,14 +222,14 @@ class BruteForceTest {
         };
     long alone = new Explorer(program).exhaust(1).executions();
     assertThat(alone).isEqualTo(3); // w and f in both orders, or the set of f first
-    Shares shares = new Shares(2);
+    Parts parts = new Parts(2);
     boolean seen = false;
-    for (OptimalDpor p = shares.take(); p != null; p = shares.take()) {
+    for (OptimalDpor p = parts.take(); p != null; p = parts.take()) {
       try (Session s = new Session(program, p, Session.Options.DEFAULT)) {
         s.run((e, o) -> true);
       }
       seen |= p.isDoubtful();
-      shares.done(p);
+      parts.done(p);
     }
     assertThat(seen).isTrue();
     assertThat(new Explorer(program).exhaust(2).executions()).isEqualTo(alone);

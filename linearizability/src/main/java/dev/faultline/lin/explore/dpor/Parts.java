@@ -1,6 +1,6 @@
 package dev.faultline.lin.explore.dpor;
 
-import dev.faultline.lin.explore.dpor.OptimalDpor.Share;
+import dev.faultline.lin.explore.dpor.OptimalDpor.Part;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
@@ -8,31 +8,31 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /** The parts of an exploration that nobody has begun yet. For any number of threads. */
-public final class Shares {
+public final class Parts {
   private static final int PER_WORKER = 2; // parts that wait: fewer, and the next one that is begun is split
 
   private final int enough; // (C)
   private final ReentrantLock lock = new ReentrantLock(); // guards the rest
   private final Condition changed = lock.newCondition();
-  private final ArrayDeque<Share> waiting = new ArrayDeque<>();
+  private final ArrayDeque<Part> waiting = new ArrayDeque<>();
   private int underWay;
   private double behind;
   private boolean closed;
 
-  /** Creates the shares of so many workers: one, with everything. */
-  public Shares(int workers) {
+  /** Creates what so many workers begin with: one part, everything. */
+  public Parts(int workers) {
     enough = PER_WORKER * workers;
-    waiting.add(new Share(List.of(), 1));
+    waiting.add(new Part(List.of(), 1));
   }
 
-  /** Returns a share to explore, or null if nothing is left. Waits while others may split theirs. */
+  /** Returns a part to explore, or null if nothing is left. Waits while others may split theirs. */
   public @Nullable OptimalDpor take() {
     lock.lock();
     try {
       while (!closed && waiting.isEmpty() && underWay > 0) {
         changed.awaitUninterruptibly();
       }
-      Share s = closed ? null : waiting.poll();
+      Part s = closed ? null : waiting.poll();
       if (s == null) {
         return null;
       }
@@ -52,7 +52,7 @@ public final class Shares {
     }
   }
 
-  void add(Share s) {
+  void add(Part s) {
     lock.lock();
     try {
       waiting.add(s);
@@ -62,7 +62,7 @@ public final class Shares {
     }
   }
 
-  /** A share has been explored. */
+  /** A part has been explored. */
   public void done(OptimalDpor d) {
     lock.lock();
     try {
@@ -97,6 +97,6 @@ public final class Shares {
 
   @Override
   public String toString() {
-    return "shares of an exploration, " + behind() + " behind";
+    return "parts of an exploration, " + behind() + " behind";
   }
 }
