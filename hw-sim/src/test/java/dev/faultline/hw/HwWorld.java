@@ -47,16 +47,18 @@ final class HwWorld implements AutoCloseable {
 
   /** Two processors, 16 frames of 4096 bytes, unless {@code change} says otherwise. */
   static HwWorld of(Consumer<MachineConfig.Builder> change) {
-    MachineConfig.Builder b = MachineConfig.builder().cpus(2).frames(16).diskBlocks(1024);
-    change.accept(b);
-    return new HwWorld(b.build());
+    return new HwWorld(config(change));
   }
 
   /** The same with strands that run one at a time, in simulated time: for what happens at instants. */
   static HwWorld serial(Consumer<MachineConfig.Builder> change) {
+    return new HwWorld(config(change), POOL.serial(1, 8, true));
+  }
+
+  private static MachineConfig config(Consumer<MachineConfig.Builder> change) {
     MachineConfig.Builder b = MachineConfig.builder().cpus(2).frames(16).diskBlocks(1024);
     change.accept(b);
-    return new HwWorld(b.build(), POOL.serial(1, 8, true));
+    return b.build();
   }
 
   static HwWorld plain() {
