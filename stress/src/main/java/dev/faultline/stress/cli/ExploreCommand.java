@@ -174,10 +174,10 @@ final class ExploreCommand implements Callable<Integer> {
     explorer.nanos(nanos).executions(n == null ? Long.MAX_VALUE : n);
     explorer.progress(new ExploreProgress(progress, scenario.name(), nanos, n)::at);
     Exploration x;
-    if (workers == 1) {
-      x = explorer.run(chooser);
-    } else if (strategy.equals("dpor")) {
+    if (strategy.equals("dpor")) {
       x = explorer.exhaust(workers);
+    } else if (workers == 1) {
+      x = explorer.run(chooser);
     } else {
       x = sideBySide(explorer, nanos, n);
     }
