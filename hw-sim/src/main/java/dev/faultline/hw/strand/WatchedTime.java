@@ -6,10 +6,16 @@ package dev.faultline.hw.strand;
  * process), or runs other things, whoever is watched has had no time either. For one thread.
  */
 public final class WatchedTime {
+  private static final long MOST_NANOS = 100_000_000; // for who looks every few milliseconds
   private final long most; // (C) nanoseconds
   private long last;
   private long seen;
   private boolean begun;
+
+  /** Begins at the first look; for a watcher who looks every few milliseconds. */
+  public WatchedTime() {
+    this(MOST_NANOS);
+  }
 
   /**
    * Begins at the first look.

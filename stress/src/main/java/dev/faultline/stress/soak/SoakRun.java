@@ -32,7 +32,6 @@ import org.jspecify.annotations.Nullable;
 /** Runs one world of a soak to its end, or to its first finding, and says what was seen. */
 public final class SoakRun {
   private static final long LOOK_NANOS = 2_000_000;
-  private static final long GAP_NANOS = 100_000_000L; // between looks, on a host that runs us
   private static final long GIVE_UP_NANOS = 5_000_000_000L;
   private static final long WORLD_NANOS = 300_000_000_000L; // the slowest takes a few seconds, on a quiet machine
 
@@ -148,7 +147,7 @@ public final class SoakRun {
   private boolean watch(Kernel kernel, KernelRun run, Findings findings) {
     HangDetector hang = new HangDetector(kernel, run::commandsDone);
     Victims victims = new Victims(kernel);
-    WatchedTime time = new WatchedTime(GAP_NANOS);
+    WatchedTime time = new WatchedTime();
     Strands strands = kernel.domain().strands();
     boolean ending = false; // the run was told to stop
     long giveUp = Long.MAX_VALUE; // after a finding

@@ -12,10 +12,9 @@ import org.jspecify.annotations.Nullable;
 /** Sees to it that processes that were killed for want of memory end: their memory is what everybody waits for. */
 final class Victims {
   private static final long PATIENCE_NANOS = 10_000_000_000L;
-  private static final long GAP_NANOS = 100_000_000L; // between looks, on a host that runs us
 
   private final Kernel kernel; // (C)
-  private final WatchedTime time = new WatchedTime(GAP_NANOS);
+  private final WatchedTime time = new WatchedTime();
   private final Map<Process, Long> since = new HashMap<>();
 
   Victims(Kernel kernel) {

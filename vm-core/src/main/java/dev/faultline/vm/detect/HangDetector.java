@@ -44,13 +44,12 @@ public final class HangDetector {
   private static final long DISK_PATIENCE_NANOS = 10_000_000_000L;
   private static final long OVERDUE_NANOS = 1_000_000_000L;
   private static final long COST_NANOS = 200_000;
-  private static final long GAP_NANOS = 100_000_000L; // between looks, on a host that runs us
   private static final int PACE = 9; // of a look that takes longer, as many times as long until the next
 
   private final Kernel kernel; // (C)
   private final LongSupplier work; // (C)
   private final Starvation starvation; // (C)
-  private final WatchedTime time = new WatchedTime(GAP_NANOS);
+  private final WatchedTime time = new WatchedTime();
   private @Nullable WaitForGraph before; // the last look's
   private @Nullable WaitForGraph firstStill; // the first look's at this stillness
   private long progress = Long.MIN_VALUE; // no sum: that may be below 0, as counters are read one after another

@@ -11,7 +11,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 public final class Quiescence {
   private static final long LOOK_NANOS = 200_000;
-  private static final long GAP_NANOS = 50_000_000; // between looks, on a host that runs us
   private static final int LOOKS = 3;
 
   private Quiescence() {}
@@ -29,7 +28,7 @@ public final class Quiescence {
       return true;
     }
     Strand me = Strand.current();
-    WatchedTime time = new WatchedTime(GAP_NANOS);
+    WatchedTime time = new WatchedTime();
     int quiet = 0;
     while (quiet < LOOKS) {
       quiet = isQuiet(kernel) ? quiet + 1 : 0;
