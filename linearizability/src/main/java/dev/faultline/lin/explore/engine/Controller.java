@@ -86,6 +86,9 @@ final class Controller extends ExecutionState {
   }
 
   ControlledStrand start(int number, String name, Runnable body, @Nullable BiConsumer<Strand, Throwable> onDeath) {
+    if (count == MAX_STRANDS && !aborting) { // a world that stays busy, and starts its clock again and again
+      giveUp(new Outcome(Outcome.Kind.STEP_LIMIT, "more than " + MAX_STRANDS + " strands, the next is " + name, null));
+    }
     if (aborting) {
       throw Unwind.NOW;
     }

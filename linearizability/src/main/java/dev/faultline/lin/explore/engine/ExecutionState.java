@@ -6,7 +6,7 @@ import java.util.Map;
 
 /** The strands and steps of the execution under way. Belongs to whoever has the turn. */
 abstract class ExecutionState implements Execution {
-  private static final int MAX_STRANDS = 64;
+  static final int MAX_STRANDS = 64;
 
   final Names names = new Names();
   final Steps steps = new Steps();
@@ -44,9 +44,6 @@ abstract class ExecutionState implements Execution {
   }
 
   final void keep(ControlledStrand s) {
-    if (count == MAX_STRANDS) {
-      throw new IllegalStateException("an execution has more than " + MAX_STRANDS + " strands");
-    }
     strands[count] = s;
     if (s.key >= withKey.length) {
       int was = withKey.length;

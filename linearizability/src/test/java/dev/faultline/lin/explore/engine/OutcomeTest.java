@@ -204,6 +204,16 @@ class OutcomeTest {
   }
 
   @Test
+  void strandsWithoutEnd_areALimitReached() {
+    Program p = strands -> Programs.trial(1, i -> {
+      while (true) {
+        strands.join(strands.start("short", () -> {}));
+      }
+    });
+    expect(new Explorer(p).run(new RandomWalk(1)), Outcome.Kind.STEP_LIMIT, "strands, the next is short");
+  }
+
+  @Test
   void time_passesOnlyWhenNobodyCanGoOn() {
     long[] woke = new long[2];
     Exploration x =
