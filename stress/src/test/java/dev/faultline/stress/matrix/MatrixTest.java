@@ -48,9 +48,11 @@ final class MatrixTest {
     "cached-munmap, H_CACHE_WAIT",
     "pager-release, H_STEAL",
     "munmap-hole, H_MUNMAP_HOLE",
-    "vfork-store, H_VFORK_COPY"
+    "vfork-store, H_VFORK_COPY",
+    "chain-collapse, H_PIPORDER",
+    "memory-kill, H_KILLWAIT"
   })
-  void explorer_findsSixteen(String scenario, Defect d) throws InterruptedException {
+  void explorer_findsEighteen(String scenario, Defect d) throws InterruptedException {
     assertThat(run(new ExplorerCells(), scenario, Variant.of(d), Engine.EXPLORER).isFound()).isTrue();
     Cell second = Cell.of(scenario, Variant.of(d), Engine.EXPLORER).plus(State.NOTHING, 0, 0, null);
     assertThat(new ExplorerCells().run(second, MINUTE).isFound()).as("by sampling").isTrue();

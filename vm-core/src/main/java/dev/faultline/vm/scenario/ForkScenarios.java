@@ -16,7 +16,7 @@ final class ForkScenarios {
   static List<Scenario> all() {
     return List.of(
         forkStore(), forkTouch(), forkFork(), forkMunmap(), forkWired(), forkWiredProtect(), vforkStore(), shareMap(),
-        shareCopy(), exitExit(), exitChain(), chainFault(), chainSwap(), exitFault(), exitPagein());
+        shareCopy(), exitExit(), exitChain(), chainFault(), chainCollapse(), chainSwap(), exitFault(), exitPagein());
   }
 
   private static Scenario forkStore() {
@@ -256,6 +256,24 @@ final class ForkScenarios {
           w.must(grandchild.write(P + 2));
           w.actor("fault", () -> w.must(grandchild.read(P)));
           w.actor("exit", child::free);
+          w.check(() -> w.expect("grandchild's page", grandchild.get(P), 1));
+        });
+  }
+
+  private static Scenario chainCollapse() {
+    return Scenario.of(
+        "chain-collapse",
+        "A fault walks down three levels while the owner of the lowest ends, and the middle one takes its page up.",
+        "D29F D32T R13 R18 R19 I-22 I-31 I-48",
+        WorldShape.ofFrames(16),
+        w -> {
+          AddressSpace parent = w.space("parent").mapDefault(P, 3).set(P, 1);
+          AddressSpace child = parent.fork();
+          w.must(child.write(P + 1)); // gives it a shadow
+          AddressSpace grandchild = child.fork();
+          w.must(grandchild.write(P + 2));
+          w.actor("fault", () -> w.must(grandchild.read(P)));
+          w.actor("exit", parent::free);
           w.check(() -> w.expect("grandchild's page", grandchild.get(P), 1));
         });
   }

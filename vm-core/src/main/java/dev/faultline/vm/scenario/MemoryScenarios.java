@@ -13,7 +13,7 @@ final class MemoryScenarios {
 
   static List<Scenario> all() {
     return List.of(
-        memoryWait(), memoryExit(), memoryDaemon(), memorySwapout(), daemonPageins(), cachedShort(),
+        memoryWait(), memoryExit(), memoryKill(), memoryDaemon(), memorySwapout(), daemonPageins(), cachedShort(),
         cachedSteal(), cachedPartial(), cachedMunmap());
   }
 
@@ -47,6 +47,22 @@ final class MemoryScenarios {
           w.actor("fault", () -> w.must(s.write(P)));
           w.actor("exit", other::free);
           w.check(() -> w.expect("new page", s.get(P), 0));
+        });
+  }
+
+  private static Scenario memoryKill() {
+    return Scenario.of(
+        "memory-kill",
+        "A fault finds no frame, nor will there be one: its process is killed for want of memory, and stops waiting.",
+        "D19T R8 R9 I-58 I-59",
+        WorldShape.ofFrames(4).withSwap(0),
+        w -> {
+          AddressSpace s = w.space("in want").mapDefault(P, 1);
+          w.hoard(0); // the daemon has nothing to look at
+          KernReturn[] result = new KernReturn[1];
+          w.actor("fault", () -> result[0] = s.write(P));
+          w.actor("kill", () -> w.kill("fault"));
+          w.check(() -> w.require(result[0] == KernReturn.RESOURCE_SHORTAGE, "the fault ended in " + result[0]));
         });
   }
 

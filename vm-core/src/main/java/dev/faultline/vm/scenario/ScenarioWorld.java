@@ -212,6 +212,20 @@ public final class ScenarioWorld {
     return this;
   }
 
+  /** Kills an actor for want of memory, as the page daemon does with a process: it stops waiting for any (5.7). */
+  public void kill(String actor) {
+    inKernel(
+        () -> {
+          kernel.domain().forEachThread(
+              t -> {
+                if (t.name().equals(actor)) {
+                  t.kill();
+                }
+              });
+          kernel.pages().freeList().wakeWaiters();
+        });
+  }
+
   /** What an actor that is a process does, or its child. */
   public interface ProcessCode {
     void run(ScenarioProcess process);
