@@ -11,7 +11,7 @@ import dev.faultline.vm.pager.VnodePager;
 import dev.faultline.vm.pager.Volume;
 import dev.faultline.vm.pmap.PmapModule;
 import java.util.Collections;
-import java.util.IdentityHashMap;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
@@ -55,9 +55,9 @@ public record KernelParts(
 
   /** The same, with references held besides. */
   public KernelParts withHolds(Map<VmObject, Integer> held) {
-    Map<VmObject, Integer> copy = new IdentityHashMap<>(held);
+    Map<VmObject, Integer> copy = new HashMap<>(held);
     return new KernelParts(pages, objects, pmaps, maps, swap, vnodes, volume, mainMaps, () -> {
-      Map<VmObject, Integer> all = new IdentityHashMap<>(holds.get());
+      Map<VmObject, Integer> all = new HashMap<>(holds.get());
       copy.forEach((o, n) -> all.merge(o, n, Integer::sum));
       return all;
     });
@@ -65,7 +65,7 @@ public record KernelParts(
 
   /** The references that kernel_object and kmem_object have for ever, and those of open files. */
   private static Map<VmObject, Integer> kernelHolds(Kernel kernel) {
-    Map<VmObject, Integer> holds = new IdentityHashMap<>();
+    Map<VmObject, Integer> holds = new HashMap<>();
     holds.put(kernel.kernelMemory().kernelObject(), 1);
     holds.put(kernel.kernelMemory().kmemObject(), 1);
     kernel.processes().forEachLive(p -> p.openFiles().forEach(o -> holds.merge(o, 1, Integer::sum)));

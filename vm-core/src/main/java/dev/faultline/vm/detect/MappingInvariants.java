@@ -10,7 +10,7 @@ import dev.faultline.vm.page.ResidentPages;
 import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pmap.Pmap;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +23,7 @@ final class MappingInvariants {
   private final KernelParts kernel; // (C)
   private final ResidentPages pages; // (C)
   private final InvariantReport report; // (C)
-  private final Map<VmMap, List<VmMapEntry>> entries = new IdentityHashMap<>();
+  private final Map<VmMap, List<VmMapEntry>> entries = new HashMap<>();
 
   MappingInvariants(KernelParts kernel, InvariantReport report) {
     this.kernel = kernel;

@@ -6,7 +6,7 @@ import dev.faultline.vm.object.ObjectType;
 import dev.faultline.vm.object.VmObject;
 import dev.faultline.vm.page.VmPage;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -25,7 +25,7 @@ final class ObjectInvariants {
   /** I-20, I-21, I-24 to I-27, the part of I-29 that needs no table. */
   void check() {
     references();
-    Map<VmObject, Boolean> listed = new IdentityHashMap<>();
+    Map<VmObject, Boolean> listed = new HashMap<>();
     all.forEach(o -> listed.put(o, true));
     int cached = 0;
     for (VmObject o : all) {
@@ -65,8 +65,8 @@ final class ObjectInvariants {
 
   /** I-20: counts the references again. */
   private void references() {
-    Map<VmObject, Integer> expected = new IdentityHashMap<>(kernel.holds().get());
-    Map<VmMap, Boolean> seen = new IdentityHashMap<>();
+    Map<VmObject, Integer> expected = new HashMap<>(kernel.holds().get());
+    Map<VmMap, Boolean> seen = new HashMap<>();
     for (VmMap map : kernel.mainMaps().get()) {
       count(map, expected, seen);
     }

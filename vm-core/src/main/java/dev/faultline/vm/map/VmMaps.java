@@ -12,7 +12,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -100,10 +99,10 @@ public final class VmMaps {
    * @param mainMaps all maps of address spaces, and the kernel's; submaps are found through their entries
    */
   public void checkInvariants(Iterable<VmMap> mainMaps) {
-    Map<VmMap, Integer> shareMaps = new IdentityHashMap<>();
+    Map<VmMap, Integer> shareMaps = new HashMap<>();
     Map<VmObject, List<Mapped>> uses = new HashMap<>();
     List<VmMap> inOrder = new ArrayList<>();
-    Map<VmMap, Boolean> seen = new IdentityHashMap<>();
+    Map<VmMap, Boolean> seen = new HashMap<>();
     Deque<VmMap> left = new ArrayDeque<>();
     mainMaps.forEach(left::add);
     for (VmMap m = left.poll(); m != null; m = left.poll()) {
