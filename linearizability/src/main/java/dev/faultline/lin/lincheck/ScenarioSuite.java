@@ -1,54 +1,20 @@
 package dev.faultline.lin.lincheck;
 
 import org.jetbrains.lincheck.datastructures.Operation;
-import org.jetbrains.lincheck.datastructures.Validate;
 
-/** The actors of a kernel scenario as operations of Lincheck, one a thread. Made by Lincheck. */
+/** A kernel scenario as one operation of Lincheck, which starts threads of its own. Made by Lincheck. */
 public final class ScenarioSuite {
-  private final ActorFlows flows = new ActorFlows();
+  private final ScenarioThreads threads = new ScenarioThreads(LincheckScenario.subject(), false);
 
-  /** The first actor. */
+  /** Runs the actors, and judges what they left. */
   @Operation
-  public void first() {
-    flows.run(0);
+  public void run() {
+    threads.run();
   }
 
-  /** The second actor. */
-  @Operation
-  public void second() {
-    flows.run(1);
-  }
-
-  /** The third actor. */
-  @Operation
-  public void third() {
-    flows.run(2);
-  }
-
-  /** The fourth actor. */
-  @Operation
-  public void fourth() {
-    flows.run(3);
-  }
-
-  /** All have ended. */
-  @Validate
-  public void settle() {
-    flows.settle();
-  }
-
-  /** Operations that return nothing are in every order alike; what is right, the scenario's check says. */
-  public static final class AnyOrder {
+  /** An operation that returns nothing is right when it throws nothing. */
+  public static final class Quietly {
     /** Does nothing. */
-    public void first() {}
-
-    /** Does nothing. */
-    public void second() {}
-
-    /** Does nothing. */
-    public void third() {}
-
-    /** Does nothing. */
-    public void fourth() {}
+    public void run() {}
   }
 }

@@ -3,6 +3,7 @@ package dev.faultline.lin.lincheck;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import org.jetbrains.lincheck.LincheckAssertionError;
+import org.jetbrains.lincheck.LincheckSettings;
 import org.jetbrains.lincheck.datastructures.ManagedStrategyGuaranteeKt;
 import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 import org.jetbrains.lincheck.datastructures.Options;
@@ -21,6 +22,9 @@ final class Lincheck {
 
   /** A script that shows a defect shows it long before. */
   private static final int INVOCATIONS_TO_FIND = 2000;
+
+  private static final int LOOP_TURNS_BEFORE_SWITCH = 10; // Lincheck's own
+  private static final int LOOP_BOUND = 1_000_000;
 
   private static final int INVOCATIONS_TO_PASS = 50;
 
@@ -118,6 +122,21 @@ final class Lincheck {
         .check(suite);
   }
 
+  /** Model checks one scenario of operations that boot a kernel themselves: everything is looked into. */
+  static void checkWhole(Class<?> suite, Class<?> specification, Script script, int invocations) {
+    modelChecking = true;
+    new ModelCheckingOptions()
+        .invocationTimeout$lincheck(ModelChecking.WATCHDOG_MS)
+        .loopBound(LOOP_BOUND)
+        .recursionBound(LOOP_BOUND)
+        .sequentialSpecification(specification)
+        .addCustomScenario(script.scenario(suite))
+        .minimizeFailedScenario(false)
+        .iterations(0)
+        .invocationsPerIteration(invocations)
+        .check(suite);
+  }
+
   private static boolean isTranslation(String name) {
     if (name.startsWith("dev.faultline.hw.")) {
       return !name.startsWith("dev.faultline.hw.strand.");
@@ -138,10 +157,14 @@ final class Lincheck {
     assertThatThrownBy(() -> o.check(suite)).isInstanceOf(LincheckAssertionError.class);
   }
 
-  /** Model checks a body that starts threads of its own. */
+  /**
+   * Model checks a body that starts threads of its own: {@code runConcurrentTest}, with a bound for loops that lets a
+   * kernel boot. The 50 turns of the public one are fewer than a kernel has page tables.
+   */
   static void modelCheckThreads(Runnable body, int invocations) {
     modelChecking = true;
-    org.jetbrains.lincheck.Lincheck.runConcurrentTest(invocations * FACTOR, body);
+    LincheckSettings settings = new LincheckSettings(true, LOOP_TURNS_BEFORE_SWITCH, LOOP_BOUND, LOOP_BOUND);
+    org.jetbrains.lincheck.Lincheck.runConcurrentTestInternal$lincheck(invocations * FACTOR, settings, body);
   }
 
   private static <O extends Options<O, ?>> O shape(

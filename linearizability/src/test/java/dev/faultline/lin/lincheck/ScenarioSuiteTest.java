@@ -8,44 +8,63 @@ import dev.faultline.vm.scenario.Scenario;
 import dev.faultline.vm.scenario.Scenarios;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Kernel scenarios as suites of Lincheck: what is found on broken kernels, and what cannot be run. */
+/**
+ * Kernel scenarios under Lincheck, with the disk and the page daemon: what is found on broken kernels, and nothing
+ * else.
+ */
+@Timeout(value = 600, unit = TimeUnit.SECONDS)
 class ScenarioSuiteTest {
-  private static final long SHORT = 1_000_000_000L;
+  private static final long SHORT = TimeUnit.SECONDS.toNanos(2);
+  private static final long LONG = TimeUnit.SECONDS.toNanos(300);
 
-  private static Scenario named(String name) {
-    return Objects.requireNonNull(Scenarios.named(name));
+  private static LincheckScenario.Result run(String scenario, Set<Defect> defects, long nanos) {
+    Scenario s = Objects.requireNonNull(Scenarios.named(scenario));
+    return LincheckScenario.run(s, Mode.FIXED, defects, nanos);
   }
 
-  private static LincheckScenario.Result run(String scenario, Set<Defect> defects) {
-    return LincheckScenario.run(named(scenario), Mode.FIXED, defects, SHORT);
-  }
-
-  @Test
-  @Tag("slow") // a minute or two on a machine that is busy, most of it Lincheck's rewriting of the kernel
-  void correctKernel_hasNoFinding_andALocalFlushIsFound() {
-    LincheckScenario.Result healthy = run("fork-store", Set.of());
-    assertThat(healthy.fits()).isTrue();
+  private static void findsOnly(String scenario, Defect d, String what) {
+    LincheckScenario.Result healthy = run(scenario, Set.of(), SHORT);
     assertThat(healthy.finding()).isNull();
     assertThat(healthy.executions()).isPositive();
-    LincheckScenario.Result broken = run("fork-store", Set.of(Defect.H_LOCALFLUSH));
-    assertThat(broken.finding()).startsWith("I-36");
+    assertThat(run(scenario, Set.of(d), LONG).finding()).contains(what);
   }
 
-  @Test
-  void scenarioThatNeedsTheDisk_cannotBeRun() {
-    LincheckScenario.Result r = run("swap-error", Set.of());
-    assertThat(r.fits()).isFalse();
-    assertThat(r.finding()).isNull();
+  @ParameterizedTest
+  @CsvSource({
+    "share-copy, H_SHAREPROT, I-35",
+    "swap-error, H_SWERR, written", // with the disk
+    "memory-exit, H_UNCOND_WAIT, Deadlock", // with the page daemon
+    "memory-kill, H_KILLWAIT, does not come to rest", // and the clock
+  })
+  void defects_areFoundAndNothingElse(String scenario, Defect d, String what) {
+    findsOnly(scenario, d, what);
   }
 
-  /** The actor that needs the disk does so only after the other one, in a schedule: no finding of the kernel's. */
-  @Test
-  void scenarioThatNeedsTheDiskInSomeSchedules_cannotBeRun() {
-    LincheckScenario.Result r = run("msync-error", Set.of());
-    assertThat(r.fits()).isFalse();
-    assertThat(r.finding()).isNull();
+  @ParameterizedTest
+  @CsvSource({
+    "chain-collapse, H_PIPORDER, I-31",
+    "fork-store, H_LOCALFLUSH, I-36",
+    "wired-file, H_STEALWIRED, vm_fault_unwire",
+    "cached-munmap, H_CACHE_WAIT, ''",
+    "msync-error, H_VNPUT_OK, ''",
+    "file-end-store, H_EOFTAIL, ''",
+  })
+  @Tag("slow")
+  void moreDefects_areFoundAndNothingElse(String scenario, Defect d, String what) {
+    findsOnly(scenario, d, what);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"three-faulters", "memory-daemon", "daemon-pageins"})
+  @Tag("slow")
+  void correctKernel_passes(String scenario) {
+    assertThat(run(scenario, Set.of(), TimeUnit.SECONDS.toNanos(20)).finding()).isNull();
   }
 }
