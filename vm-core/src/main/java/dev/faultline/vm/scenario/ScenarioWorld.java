@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +43,7 @@ public final class ScenarioWorld {
   private final Findings findings = new Findings();
   private final List<AddressSpace> spaces = new CopyOnWriteArrayList<>(); // (A) an actor's fork adds, its exit removes
   private final List<ScenarioActor> actors = new ArrayList<>(); // the set-up's
+  private final Set<String> killed = ConcurrentHashMap.newKeySet(); // (A) actors
   private @Nullable Runnable check; // the set-up's
   private int cpusUsed;
   private boolean processes; // who uses processors are processes
@@ -168,8 +170,14 @@ public final class ScenarioWorld {
 
   /** Adds an actor without a processor. What it does of the kernel's, it does through {@link AddressSpace} and here. */
   public ScenarioWorld actor(String name, Runnable body) {
-    actors.add(
-        new ScenarioActor(name, () -> new KThread(kernel.domain(), name, false), body, () -> KThread.current().end()));
+    Runnable prepare =
+        () -> {
+          KThread t = new KThread(kernel.domain(), name, false);
+          if (killed.contains(name)) { // after it can be found: the killer looks the other way round
+            t.kill();
+          }
+        };
+    actors.add(new ScenarioActor(name, prepare, body, () -> KThread.current().end()));
     return this;
   }
 
@@ -212,8 +220,12 @@ public final class ScenarioWorld {
     return this;
   }
 
-  /** Kills an actor for want of memory, as the page daemon does with a process: it stops waiting for any (5.7). */
+  /**
+   * Kills an actor without a processor for want of memory, as the page daemon does with a process: it stops waiting for
+   * any (5.7). Where an engine begins one actor after another, that may be before it has begun.
+   */
   public void kill(String actor) {
+    killed.add(actor);
     inKernel(
         () -> {
           kernel.domain().forEachThread(
