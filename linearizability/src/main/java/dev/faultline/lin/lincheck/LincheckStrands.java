@@ -41,7 +41,7 @@ final class LincheckStrands extends Strands {
   private final boolean modelChecked; // (C)
   private final List<Flow> own = new ArrayList<>(); // guarded by this: the strands of the world's own
   private final List<Flow> held = new ArrayList<>(); // the set-up's, then read by who begins them
-  private int ids; // the booting thread's
+  private int ids; // the booting thread's; guarded by this once others run
   private int busy; // guarded by this: of own, those that are not parked and have not ended
   private int resting; // guarded by this: who waits for rest
   private long now; // guarded by this: nanoseconds
@@ -125,13 +125,13 @@ final class LincheckStrands extends Strands {
   @Override
   public Strand start(String name, Runnable body) {
     Flow f;
-    boolean held;
+    boolean later;
     synchronized (this) {
       f = new Flow(ids++, name, modelChecked, body);
       own.add(f);
-      held = settingUp && !name.equals(DISK);
+      later = settingUp && !name.equals(DISK);
     }
-    if (!held) {
+    if (!later) {
       begin(f);
     }
     return f;

@@ -1,10 +1,13 @@
 package dev.faultline.lin.lincheck;
 
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 import dev.faultline.hw.Disk;
 import dev.faultline.hw.DiskRequest;
 import dev.faultline.hw.PhysicalMemory;
 import dev.faultline.hw.strand.Strand;
 import dev.faultline.lin.spec.BlocksSpec;
+import org.jetbrains.lincheck.LincheckAssertionError;
 import org.jetbrains.lincheck.datastructures.IntGen;
 import org.jetbrains.lincheck.datastructures.LongGen;
 import org.jetbrains.lincheck.datastructures.Operation;
@@ -93,8 +96,53 @@ class DiskTest {
     void awaitRead(DiskRequest r) {}
   }
 
-  // Lincheck lets no thread that an operation started run on before and after the parallel part: the model checker has
-  // its go at the disk in ScenariosTest.
+  /**
+   * Two threads that submit requests for the same blocks, and the disk's, as threads of one operation: Lincheck lets no
+   * thread that an operation started run on beside the next one's check.
+   */
+  public static class Together {
+    private final Blocks blocks = new Blocks();
+
+    /** Runs them. Throws what was wrong. */
+    @Operation
+    public void run() {
+      Thread writer = new Thread(() -> blocks.writeAll(2), "writer");
+      writer.start();
+      blocks.writeLater(0, 1);
+      long read = blocks.readAll();
+      LincheckStrands.join(writer);
+      Check.holds(read == 10 || read == 12 || read == 22, "read what no order gives", read);
+      read = blocks.readAll();
+      Check.holds(read == 12 || read == 22, "wrote what no order gives", read);
+      blocks.close();
+    }
+  }
+
+  /** Two that do not wait for what they read. */
+  public static final class TogetherInHaste {
+    private final DoesNotWait blocks = new DoesNotWait();
+
+    /** Runs it. */
+    @Operation
+    public void run() {
+      blocks.writeAll(2);
+      long read = blocks.readAll();
+      Check.holds(read == 22, "read what no order gives", read);
+      blocks.close();
+    }
+  }
+
+  @Test
+  void modelChecked() {
+    Lincheck.check(Together.class, ScenarioSuite.Quietly.class, Script.of("", "run"), 60);
+  }
+
+  @Test
+  void notWaitingIsFoundByTheModelChecker() {
+    assertThatThrownBy(
+            () -> Lincheck.check(TogetherInHaste.class, ScenarioSuite.Quietly.class, Script.of("", "run"), 10))
+        .isInstanceOf(LincheckAssertionError.class);
+  }
 
   @Test
   void stressed() {
