@@ -47,6 +47,7 @@ final class MapWorld implements AutoCloseable {
   static final int PAGE = 64;
   private static final int FRAMES = 1024;
   static final long MIN = 16 * PAGE;
+  private final AtomicReference<Throwable> firstDeath = new AtomicReference<>(); // of any strand
   static final long MAX = 4096 * PAGE;
 
   private static final ThreadStrands POOL = new ThreadStrands();
@@ -131,6 +132,7 @@ final class MapWorld implements AutoCloseable {
           t.end();
         } catch (Throwable e) {
           death.set(e);
+          firstDeath.compareAndSet(null, e); // it may have left a lock held, for which others wait
         }
       });
     }
@@ -158,6 +160,10 @@ final class MapWorld implements AutoCloseable {
     private void join(long seconds) {
       boolean ended = strands.join(strand, TimeUnit.SECONDS.toNanos(seconds));
       rethrow();
+      Throwable first = firstDeath.get();
+      if (!ended && first != null) {
+        throw new AssertionError(strand + " does not end, another strand died", first);
+      }
       KThread t = thread;
       assertThat(ended).as("strand %s ends; it sleeps on %s", strand, t == null ? null : t.sleepTag()).isTrue();
     }
@@ -213,19 +219,23 @@ final class MapWorld implements AutoCloseable {
   VmPage resident(VmObject o, long offset) {
     o.lock.lock();
     try {
-      VmPage m = pages.alloc(o, offset, AllocClass.NORMAL);
-      assertThat(m).isNotNull();
-      pages.zeroFill(m);
-      m.setValid(VmPage.ALL_CHUNKS);
-      pages.wakeup(m);
-      pages.queues().activate(m);
-      return m;
+      return residentLocked(o, offset);
     } finally {
       o.lock.unlock();
     }
   }
 
-  /** What a fault does without waiting: looks up, makes the page resident, enters it. In the kernel. */
+  private VmPage residentLocked(VmObject o, long offset) {
+    VmPage m = pages.alloc(o, offset, AllocClass.NORMAL);
+    assertThat(m).isNotNull();
+    pages.zeroFill(m);
+    m.setValid(VmPage.ALL_CHUNKS);
+    pages.wakeup(m);
+    pages.queues().activate(m);
+    return m;
+  }
+
+  /** What a fault does without waiting for memory or a pager: looks up, makes the page resident, enters it. In the kernel. */
   KernReturn touch(VmMap map, long va, int type) {
     MapLookup r = new MapLookup();
     KernReturn code = map.lookup(r, va, type);
@@ -235,11 +245,23 @@ final class MapWorld implements AutoCloseable {
     VmObject o = r.object();
     o.lock.lock();
     VmPage m = pages.lookup(o, r.offset);
-    o.lock.unlock();
-    if (m == null) {
-      m = resident(o, r.offset);
+    if (m != null && m.isBusyAnyway()) { // another touches it
+      o.pipUp(1); // keeps the object
+      o.lock.unlock();
+      map.lookupDone(r);
+      o.lock.lock();
+      if (pages.lookup(o, r.offset) == m && m.isBusyAnyway()) {
+        m.setWanted();
+        domain.sleepQueues().sleepOn(m, o.lock, "touch");
+        o.lock.lock();
+      }
+      o.pipDown(1);
+      o.lock.unlock();
+      return touch(map, va, type);
     }
-    o.lock.lock();
+    if (m == null) {
+      m = residentLocked(o, r.offset);
+    }
     m.setBusy(KThread.current());
     o.lock.unlock();
     r.pmap().enter(va, m, r.prot, false);
