@@ -235,7 +235,7 @@ final class MapWorld implements AutoCloseable {
     return m;
   }
 
-  /** What a fault does without waiting for memory or a pager: looks up, makes the page resident, enters it. In the kernel. */
+  /** What a fault does without waiting for memory or a pager: looks up, makes the page resident, enters it. */
   KernReturn touch(VmMap map, long va, int type) {
     MapLookup r = new MapLookup();
     KernReturn code = map.lookup(r, va, type);
