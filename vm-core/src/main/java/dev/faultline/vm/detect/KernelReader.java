@@ -10,7 +10,7 @@ import dev.faultline.vm.page.VmPage;
 import dev.faultline.vm.pager.Device;
 import dev.faultline.vm.pager.Vnode;
 import java.util.Arrays;
-import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
@@ -61,7 +61,7 @@ public final class KernelReader implements PageReader {
       n += oracle.verify(f.space(), new KernelReader(kernel, f.map()));
     }
     KernelReader files = new KernelReader(kernel, List.of());
-    Map<Object, VmObject> objects = new HashMap<>();
+    Map<Object, VmObject> objects = new IdentityHashMap<>();
     kernel
         .objects()
         .forEach(

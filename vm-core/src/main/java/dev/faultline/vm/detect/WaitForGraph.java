@@ -8,7 +8,7 @@ import dev.faultline.vm.sync.MapLock;
 import dev.faultline.vm.sync.SyncDomain;
 import dev.faultline.vm.sync.WaitClass;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -95,7 +95,7 @@ public final class WaitForGraph {
     Strand self = Strand.currentOrNull();
     List<KThread> threads = new ArrayList<>();
     domain.forEachThread(threads::add);
-    Map<MapLock, List<KThread>> readers = new HashMap<>();
+    Map<MapLock, List<KThread>> readers = new IdentityHashMap<>();
     for (KThread t : threads) {
       t.forEachMapHeld(m -> readers.computeIfAbsent(m, x -> new ArrayList<>()).add(t));
     }
