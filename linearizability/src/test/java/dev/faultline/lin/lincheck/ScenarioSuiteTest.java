@@ -52,9 +52,9 @@ class ScenarioSuiteTest {
     "chain-collapse, H_PIPORDER, I-31",
     "fork-store, H_LOCALFLUSH, I-36",
     "wired-file, H_STEALWIRED, vm_fault_unwire",
-    "cached-munmap, H_CACHE_WAIT, ''",
-    "msync-error, H_VNPUT_OK, ''",
-    "file-end-store, H_EOFTAIL, ''",
+    "cached-munmap, H_CACHE_WAIT, I-56",
+    "msync-error, H_VNPUT_OK, msync whose write failed",
+    "file-end-store, H_EOFTAIL, past the end of the file",
   })
   @Tag("slow")
   void moreDefects_areFoundAndNothingElse(String scenario, Defect d, String what) {
