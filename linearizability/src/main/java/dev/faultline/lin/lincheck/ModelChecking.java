@@ -40,7 +40,7 @@ final class ModelChecking {
 
   private ModelChecking() {}
 
-  /** Returns options for worlds that are set up before the model checker looks, by classes of no other use. */
+  /** Returns options for suites whose own classes are all looked into. */
   static ModelCheckingOptions options() {
     return options("");
   }

@@ -113,22 +113,23 @@ final class Lincheck {
     if (!translation) {
       o.addGuarantee(ManagedStrategyGuaranteeKt.forClasses(Lincheck::isTranslation).allMethods().ignore());
     }
-    o
-        .sequentialSpecification(specification)
-        .addCustomScenario(script.scenario(suite))
-        .minimizeFailedScenario(false)
-        .iterations(0)
-        .invocationsPerIteration(invocations)
-        .check(suite);
+    check(o, suite, specification, script, invocations);
   }
 
   /** Model checks one scenario of operations that boot a kernel themselves: everything is looked into. */
   static void checkWhole(Class<?> suite, Class<?> specification, Script script, int invocations) {
     modelChecking = true;
-    new ModelCheckingOptions()
-        .invocationTimeout$lincheck(ModelChecking.WATCHDOG_MS)
-        .loopBound(LOOP_BOUND)
-        .recursionBound(LOOP_BOUND)
+    ModelCheckingOptions o =
+        new ModelCheckingOptions()
+            .invocationTimeout$lincheck(ModelChecking.WATCHDOG_MS)
+            .loopBound(LOOP_BOUND)
+            .recursionBound(LOOP_BOUND);
+    check(o, suite, specification, script, invocations);
+  }
+
+  private static void check(
+      ModelCheckingOptions o, Class<?> suite, Class<?> specification, Script script, int invocations) {
+    o
         .sequentialSpecification(specification)
         .addCustomScenario(script.scenario(suite))
         .minimizeFailedScenario(false)
@@ -159,7 +160,7 @@ final class Lincheck {
 
   /**
    * Model checks a body that starts threads of its own: {@code runConcurrentTest}, with a bound for loops that lets a
-   * kernel boot. The 50 turns of the public one are fewer than a kernel has page tables.
+   * kernel boot: the public one calls more than 50 turns a livelock.
    */
   static void modelCheckThreads(Runnable body, int invocations) {
     modelChecking = true;
